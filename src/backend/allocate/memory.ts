@@ -1,0 +1,116 @@
+// Addresses for a scheduled program: pins from the bottom of SBUF, the other buffers above them by lifetime, DRAM scratch in
+// one variable; and which buffers take the place of which, so that reuse of addresses becomes dependences.
+import type { Target } from '../../chip/target.js';
+import type { Buffer } from '../lower/buffer.js';
+import type { LoweredProgram } from '../lower/lower.js';
+import type { Residency } from '../plan/residency.js';
+import type { Access } from '../schedule/accesses.js';
+import { allocate } from './solver.js';
+import type { AllocBuffer } from './problem.js';
+
+export interface Memory {
+  readonly fits: boolean;
+  /** Bytes of a partition that would be needed where it does not fit. */
+  readonly needed: number;
+  readonly scratchBytes: number;
+  /** Highest SBUF byte in use. */
+  readonly sbufBytes: number;
+  offset(b: Buffer): number;
+  /** Buffers whose bytes (or bank) each buffer takes over. */
+  predecessors(banks: ReadonlyMap<Buffer, number>): ReadonlyMap<Buffer, readonly Buffer[]>;
+}
+
+const SBUF_ALIGN = 32;
+const DRAM_ALIGN = 64;
+
+export function allocateMemory(
+  residency: Residency, order: readonly number[], accesses: readonly (readonly Access[])[], program: LoweredProgram, target: Target,
+): Memory {
+  const pinned = new Set(residency.pinned);
+  const lives = lifetimes(order, accesses);
+  const offsets = new Map<Buffer, number>();
+  let pinEnd = 0;
+  for (const b of residency.pinned) {
+    offsets.set(b, pinEnd);
+    pinEnd += Math.ceil(b.bytes / SBUF_ALIGN) * SBUF_ALIGN;
+  }
+  const sbuf = [...lives].filter(([b]) => b.space === 'sbuf' && !pinned.has(b));
+  const sbufFit = solve(sbuf, SBUF_ALIGN, target.sbufPartitionBytes - pinEnd);
+  const dram = [...lives].filter(([b]) => b.space === 'dram' && b.variable === 'scratch');
+  const dramFit = solve(dram, DRAM_ALIGN, target.dram.bytes);
+  const fits = sbufFit.needed === undefined && dramFit.needed === undefined;
+  sbufFit.offsets.forEach((o, i) => {
+    const b = sbuf[i]?.[0];
+    if (b) offsets.set(b, pinEnd + o);
+  });
+  dramFit.offsets.forEach((o, i) => {
+    const b = dram[i]?.[0];
+    if (b) offsets.set(b, o);
+  });
+  for (const b of program.buffers) if (b.space === 'dram' && b.variable !== 'scratch') offsets.set(b, 0);
+  return {
+    fits,
+    needed: pinEnd + (sbufFit.needed ?? sbufFit.height),
+    scratchBytes: dramFit.height,
+    sbufBytes: pinEnd + sbufFit.height,
+    offset: (b) => offsets.get(b) ?? 0,
+    predecessors: (banks) => {
+      const found = new Map<Buffer, Buffer[]>();
+      takeOver(sbuf.map(([b]) => ({ b, at: lives.get(b)?.[0] ?? 0, lo: offsets.get(b) ?? 0, hi: (offsets.get(b) ?? 0) + b.bytes })), found);
+      takeOver(dram.map(([b]) => ({ b, at: lives.get(b)?.[0] ?? 0, lo: offsets.get(b) ?? 0, hi: (offsets.get(b) ?? 0) + b.bytes })), found);
+      takeOver([...banks].map(([b, k]) => ({ b, at: lives.get(b)?.[0] ?? 0, lo: k, hi: k + 1 })), found);
+      return found;
+    },
+  };
+}
+
+/** First and last position at which each buffer is touched. */
+function lifetimes(order: readonly number[], accesses: readonly (readonly Access[])[]): Map<Buffer, [number, number]> {
+  const lives = new Map<Buffer, [number, number]>();
+  order.forEach((i, at) => {
+    for (const a of accesses[i] ?? []) {
+      const known = lives.get(a.buffer);
+      if (known === undefined) lives.set(a.buffer, [at, at]);
+      else known[1] = at;
+    }
+  });
+  return lives;
+}
+
+function solve(list: readonly [Buffer, [number, number]][], align: number, capacity: number): { offsets: number[]; height: number; needed?: number } {
+  const buffers: AllocBuffer[] = list.map(([b, [first, last]], id) => ({
+    id, lower: first, upper: last + 1, size: b.bytes, align,
+    ...(b.space === 'sbuf' && { partitions: { start: b.start, count: b.parts } }),
+  }));
+  const result = allocate({ buffers, capacity }, { effort: 'fast' });
+  if ('infeasible' in result) return { offsets: buffers.map(() => 0), height: result.needed, needed: result.needed };
+  return { offsets: buffers.map((b) => result.offsets.get(b.id) ?? 0), height: result.height };
+}
+
+interface Place {
+  readonly b: Buffer;
+  readonly at: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** Sweeps in order of first use, keeping who was last in each byte range. */
+function takeOver(places: readonly Place[], found: Map<Buffer, Buffer[]>): void {
+  let held: { lo: number; hi: number; b: Buffer }[] = [];
+  for (const p of [...places].sort((x, y) => x.at - y.at || x.lo - y.lo)) {
+    const kept: typeof held = [];
+    for (const h of held) {
+      if (h.hi <= p.lo || h.lo >= p.hi) {
+        kept.push(h);
+        continue;
+      }
+      const list = found.get(p.b);
+      if (list === undefined) found.set(p.b, [h.b]);
+      else if (!list.includes(h.b)) list.push(h.b);
+      if (h.lo < p.lo) kept.push({ ...h, hi: p.lo });
+      if (h.hi > p.hi) kept.push({ ...h, lo: p.hi });
+    }
+    kept.push({ lo: p.lo, hi: p.hi, b: p.b });
+    held = kept;
+  }
+}

@@ -1,0 +1,321 @@
+// Complete search for an allocation within a capacity, after Moffitt's MiniMalloc (ASPLOS 2023).
+// Buffers are placed from the bottom up: each sits at the lowest address that the conflicts beneath it allow,
+// and addresses never fall along a branch (canonical solutions; every problem with a solution has such a one).
+// A branch dies when, in some cell, the floor plus the bytes still to be placed exceed the capacity, when a
+// placement leaves a hole that an unplaced buffer would fill, or when a pin is buried. Sections that no unplaced
+// buffer crosses split the rest into independent parts. Work is counted in nodes, never in time.
+import type { Sections } from './sections.js';
+import { alignUp, type BufferTable, type Lists } from './table.js';
+
+/**
+ * Keys by which a static order sorts, all descending: T the fullest cell of the buffer, W lifetime, A area,
+ * Z size, C number of cells.
+ */
+export type Preorder = readonly ('T' | 'W' | 'A' | 'Z' | 'C')[];
+
+export type Outcome = 'solved' | 'none' | 'gaveUp';
+
+const UNPLACED = -1;
+
+export class Search {
+  /** Address of each row; valid after `solved`. */
+  readonly offset: Float64Array;
+  nodes = 0;
+  private readonly table: BufferTable;
+  private readonly conflicts: Lists;
+  private readonly sections: Sections;
+  private readonly capacity: number;
+  /** Sizes rounded up to the common alignment, and the limit that goes with them. */
+  private readonly padded: Float64Array;
+  private readonly limit: number;
+  private readonly minOffset: Float64Array;
+  /** Per cell: no unplaced buffer of the cell can start below the floor; the bytes still to be placed. */
+  private readonly floor: Float64Array;
+  private readonly total: Float64Array;
+  /** Unplaced buffers alive across the boundary between sections s and s + 1. */
+  private readonly crossings: Int32Array;
+  private readonly touched: Int32Array;
+  private touchedCount = 0;
+  private readonly isTouched: Uint8Array;
+  private readonly minTrail = new Trail();
+  private readonly floorTrail = new Trail();
+  private readonly placed: Int32Array;
+  private placedCount = 0;
+  private preorder: Preorder = [];
+  private budget = 0;
+
+  constructor(table: BufferTable, conflicts: Lists, sections: Sections, capacity: number) {
+    const cells = sections.count * sections.groups;
+    this.table = table;
+    this.conflicts = conflicts;
+    this.sections = sections;
+    this.capacity = capacity;
+    const unit = table.align.reduce(gcd, 0);
+    this.padded = table.size.map((size) => alignUp(size, unit));
+    // Only the topmost buffer of a cell may let its padding hang over the capacity.
+    this.limit = capacity + this.padded.reduce((most, p, i) => Math.max(most, p - table.size[i]!), 0);
+    this.offset = new Float64Array(table.count).fill(UNPLACED);
+    this.minOffset = table.fixed.map((fixed) => Math.max(fixed, 0));
+    this.floor = new Float64Array(cells);
+    this.total = new Float64Array(cells);
+    this.crossings = new Int32Array(sections.count);
+    this.touched = new Int32Array(cells);
+    this.isTouched = new Uint8Array(cells);
+    this.placed = new Int32Array(table.count);
+    for (let row = 0; row < table.count; row++) this.lift(row);
+  }
+
+  /** Searches with one static order for at most `budget` nodes. */
+  run(preorder: Preorder, budget: number): Outcome {
+    this.undo(0, 0, 0);
+    this.preorder = preorder;
+    this.budget = budget;
+    const all = Int32Array.from(this.offset.keys());
+    return this.solvePart(all, 0, this.sections.count, 0);
+  }
+
+  private solvePart(rows: Int32Array, from: number, to: number, bottom: number): Outcome {
+    return this.descend(this.sorted(rows), from, to, bottom, 0);
+  }
+
+  private sorted(rows: Int32Array): Int32Array {
+    const { lower, upper, size } = this.table;
+    const { start, items } = this.sections.cells;
+    const keys = this.preorder.map((letter) => {
+      const key = new Float64Array(this.table.count);
+      for (const row of rows) {
+        const width = upper[row]! - lower[row]!;
+        if (letter === 'W') key[row] = width;
+        else if (letter === 'Z') key[row] = size[row]!;
+        else if (letter === 'A') key[row] = width * size[row]!;
+        else if (letter === 'C') key[row] = start[row + 1]! - start[row]!;
+        else
+          for (let k = start[row]!; k < start[row + 1]!; k++)
+            key[row] = Math.max(key[row]!, this.total[items[k]!]!);
+      }
+      return key;
+    });
+    return rows.toSorted((a, b) => {
+      for (const key of keys) if (key[a] !== key[b]) return key[b]! - key[a]!;
+      return a - b;
+    });
+  }
+
+  /** Places the unplaced of `order`, whose sections are `[from, to)`, at `bottom` and above. */
+  private descend(order: Int32Array, from: number, to: number, bottom: number, bottomRank: number): Outcome {
+    if (this.nodes++ >= this.budget) return 'gaveUp';
+    const { size, fixed } = this.table;
+    const { offset, minOffset } = this;
+    // A buffer that starts at or above the lowest possible end of another would leave a hole beneath it.
+    let lowestEnd = Number.POSITIVE_INFINITY;
+    let open = 0;
+    for (let rank = 0; rank < order.length; rank++) {
+      const row = order[rank]!;
+      if (offset[row] !== UNPLACED) continue;
+      open++;
+      const end = minOffset[row]! + size[row]!;
+      if (end < lowestEnd) lowestEnd = end;
+      if (fixed[row]! >= 0 && (fixed[row]! < bottom || (fixed[row]! === bottom && rank < bottomRank))) return 'none';
+    }
+    if (open === 0) return 'solved';
+    const ranks = this.candidates(order, bottom, bottomRank, lowestEnd, this.highest(from, to));
+    const mark = this.placedCount;
+    const minMark = this.minTrail.length;
+    const floorMark = this.floorTrail.length;
+    for (const rank of ranks) {
+      const row = order[rank]!;
+      const at = minOffset[row]!;
+      const free = this.place(row, at);
+      if (free >= 0 && this.fits(from, to, at)) {
+        const outcome = this.goOn(order, from, to, row, at, rank);
+        if (outcome !== 'none') return outcome;
+      }
+      this.undo(mark, minMark, floorMark);
+      // Nothing unplaced conflicts with the row, so that no other branch can place it differently.
+      if (free === 0) break;
+    }
+    return 'none';
+  }
+
+  private candidates(
+    order: Int32Array,
+    bottom: number,
+    bottomRank: number,
+    lowestEnd: number,
+    highest: number,
+  ): number[] {
+    const { offset, minOffset } = this;
+    const ranks: number[] = [];
+    for (let rank = 0; rank < order.length; rank++) {
+      const row = order[rank]!;
+      if (offset[row] !== UNPLACED) continue;
+      const at = minOffset[row]!;
+      if (at >= lowestEnd || at > highest || at < bottom || (at === bottom && rank < bottomRank)) continue;
+      let k = ranks.length;
+      while (k > 0 && minOffset[order[ranks[k - 1]!]!]! > at) k--;
+      ranks.splice(k, 0, rank);
+    }
+    return ranks;
+  }
+
+  /** Splits the part if the placement of `row` left a boundary that nothing crosses. */
+  private goOn(order: Int32Array, from: number, to: number, row: number, at: number, rank: number): Outcome {
+    const { first, last } = this.sections;
+    const edges = [from];
+    for (let s = first[row]!; s + 1 < last[row]!; s++) if (this.crossings[s] === 0) edges.push(s + 1);
+    if (edges.length === 1) return this.descend(order, from, to, at, rank);
+    edges.push(to);
+    for (let k = 0; k + 1 < edges.length; k++) {
+      const low = edges[k]!;
+      const high = edges[k + 1]!;
+      const rows = order.filter((r) => this.offset[r] === UNPLACED && first[r]! < high && low < last[r]!);
+      if (rows.length === 0) continue;
+      const outcome = this.solvePart(rows, low, high, 0);
+      if (outcome !== 'solved') return outcome;
+    }
+    return 'solved';
+  }
+
+  /** Puts a row at an address; returns how many unplaced rows conflict with it, or -1 if one of them is now lost. */
+  private place(row: number, at: number): number {
+    const { size, align, fixed } = this.table;
+    const { offset, minOffset, floor, total } = this;
+    const { cells } = this.sections;
+    offset[row] = at;
+    this.placed[this.placedCount++] = row;
+    this.cross(row, -1);
+    const end = at + size[row]!;
+    const top = at + this.padded[row]!;
+    let good = end <= this.capacity;
+    let free = 0;
+    this.touchedCount = 0;
+    const { start, items } = this.conflicts;
+    for (let k = start[row]!; k < start[row + 1]!; k++) {
+      const other = items[k]!;
+      if (offset[other] !== UNPLACED) continue;
+      free++;
+      const before = minOffset[other]!;
+      if (before >= end) continue;
+      const now = alignUp(end, align[other]!);
+      this.minTrail.push(other, before);
+      minOffset[other] = now;
+      if (now + size[other]! > this.capacity || (fixed[other]! >= 0 && now > fixed[other]!)) good = false;
+      if (good) this.touch(other, before);
+    }
+    for (let k = cells.start[row]!; k < cells.start[row + 1]!; k++) {
+      const cell = cells.items[k]!;
+      total[cell]! -= this.padded[row]!;
+      this.floorTrail.push(cell, floor[cell]!);
+      if (floor[cell]! < top) floor[cell] = top;
+      this.touchCell(cell);
+    }
+    if (good) this.raiseFloors();
+    for (let k = 0; k < this.touchedCount; k++) this.isTouched[this.touched[k]!] = 0;
+    return good ? free : -1;
+  }
+
+  /** Notes the cells whose floor may have rested on the old lowest address of `row`. */
+  private touch(row: number, before: number): void {
+    const { start, items } = this.sections.cells;
+    for (let k = start[row]!; k < start[row + 1]!; k++) {
+      if (this.floor[items[k]!]! >= before) this.touchCell(items[k]!);
+    }
+  }
+
+  private touchCell(cell: number): void {
+    if (this.isTouched[cell]) return;
+    this.isTouched[cell] = 1;
+    this.touched[this.touchedCount++] = cell;
+  }
+
+  private raiseFloors(): void {
+    const { start, items } = this.sections.members;
+    const { offset, minOffset, floor } = this;
+    for (let i = 0; i < this.touchedCount; i++) {
+      const cell = this.touched[i]!;
+      const old = floor[cell]!;
+      let lowest = Number.POSITIVE_INFINITY;
+      for (let k = start[cell]!; k < start[cell + 1]!; k++) {
+        const row = items[k]!;
+        if (offset[row] === UNPLACED && minOffset[row]! < lowest) lowest = minOffset[row]!;
+      }
+      if (lowest <= old || lowest === Number.POSITIVE_INFINITY) continue;
+      this.floorTrail.push(cell, old);
+      floor[cell] = lowest;
+    }
+  }
+
+  /** The highest address at which the next row may go: above it, some cell would run out of room. */
+  private highest(from: number, to: number): number {
+    let most = 0;
+    for (let cell = from * this.sections.groups; cell < to * this.sections.groups; cell++)
+      if (this.total[cell]! > most) most = this.total[cell]!;
+    return this.limit - most;
+  }
+
+  /** Whether each cell can still hold what is to come, none of it below `at`. */
+  private fits(from: number, to: number, at: number): boolean {
+    const { floor, total, limit } = this;
+    const { groups } = this.sections;
+    for (let cell = from * groups; cell < to * groups; cell++) {
+      const low = floor[cell]! > at ? floor[cell]! : at;
+      if (total[cell]! > 0 && low + total[cell]! > limit) return false;
+    }
+    return true;
+  }
+
+  private undo(mark: number, minMark: number, floorMark: number): void {
+    this.minTrail.unwind(minMark, this.minOffset);
+    this.floorTrail.unwind(floorMark, this.floor);
+    while (this.placedCount > mark) {
+      const row = this.placed[--this.placedCount]!;
+      this.offset[row] = UNPLACED;
+      this.lift(row);
+    }
+  }
+
+  /** Counts an unplaced row in its cells and boundaries. */
+  private lift(row: number): void {
+    const { start, items } = this.sections.cells;
+    for (let k = start[row]!; k < start[row + 1]!; k++) this.total[items[k]!]! += this.padded[row]!;
+    this.cross(row, 1);
+  }
+
+  private cross(row: number, change: number): void {
+    const end = this.sections.last[row]! - 1;
+    for (let s = this.sections.first[row]!; s < end; s++) this.crossings[s]! += change;
+  }
+}
+
+/** Old values of an array, in the order they were overwritten. */
+class Trail {
+  length = 0;
+  private index = new Int32Array(1024);
+  private value = new Float64Array(1024);
+
+  push(index: number, value: number): void {
+    if (this.length === this.index.length) this.grow();
+    this.index[this.length] = index;
+    this.value[this.length++] = value;
+  }
+
+  unwind(mark: number, target: Float64Array): void {
+    while (this.length > mark) {
+      this.length--;
+      target[this.index[this.length]!] = this.value[this.length]!;
+    }
+  }
+
+  private grow(): void {
+    const index = new Int32Array(this.length * 2);
+    const value = new Float64Array(this.length * 2);
+    index.set(this.index);
+    value.set(this.value);
+    this.index = index;
+    this.value = value;
+  }
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}

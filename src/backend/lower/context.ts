@@ -1,0 +1,318 @@
+// What a kernel sees while a graph is lowered: where each value lies (possibly in several layouts), how to get it into the
+// layout the kernel wants, constants as packed weights, and where results go. Memory pressure is kept below a budget by
+// spilling the value whose next use is farthest (Belady), in program order.
+import { bug, unsupported } from '../../base/diagnostic.js';
+import type { DType } from '../../base/dtype.js';
+import { PARTITIONS } from '../../chip/target.js';
+import { constantOf, type Node, type Value } from '../../ir/graph.js';
+import type { Constant } from '../../ir/constant.js';
+import { elementCount, staticShape } from '../../ir/type.js';
+import { CHIP_DTYPE_BYTES, type ChipDType } from '../../isa/operands.js';
+import type { Buffer } from './buffer.js';
+import type { Builder } from './builder.js';
+import { move } from './move.js';
+import { broadcastView, dramView, permuteView, viewShape, type View } from './view.js';
+
+/** Element type in which the chip holds values of a source type; undefined: the chip does not. */
+export const CHIP_TYPE: Partial<Record<DType, ChipDType>> = {
+  f32: 'f32', f16: 'f16', bf16: 'bf16', i64: 'i32', i32: 'i32', i16: 'i16', i8: 'i8', u64: 'u32', u32: 'u32', u16: 'u16',
+  u8: 'u8', bool: 'bool', f8e4m3fn: 'f8e4m3fn', f8e4m3fnuz: 'f8e4m3fnuz', f8e5m2: 'f8e5m2', f8e5m2fnuz: 'f8e5m2fnuz',
+  i4: 'i8', u4: 'u8', i2: 'i8', u2: 'u8',
+};
+
+/** Facts about the graph that the plan provides to lowering. */
+export interface Plan {
+  /** Axes that consumers would like on partitions, by value. */
+  readonly wanted: ReadonlyMap<Value, readonly number[]>;
+  /** Values that may hold infinities, NaNs or magnitudes that PE cannot pass exactly: they never cross PE. */
+  readonly mayBeNonFinite: ReadonlySet<Value>;
+}
+
+/** Shares of a partition's SBUF bytes: what values that live between nodes may take; the rest is for kernels. */
+const LIVE_SHARE = 0.55;
+
+export class LowerContext {
+  readonly b: Builder;
+  readonly plan: Plan;
+  /** DRAM buffers of constants and the constants they hold. */
+  readonly constants = new Map<Buffer, Constant>();
+  private readonly homes = new Map<Value, View[]>();
+  private readonly packed = new Map<Constant, Map<string, Buffer>>();
+  private readonly loaded = new Map<string, View>();
+  /** Remaining uses by position, ascending, for each value. */
+  private readonly uses: Map<Value, number[]>;
+  private position = 0;
+  private readonly references = new Map<Buffer, number>();
+  private live = 0;
+
+  constructor(b: Builder, plan: Plan, uses: Map<Value, number[]>) {
+    this.b = b;
+    this.plan = plan;
+    this.uses = uses;
+  }
+
+  // ---- shapes ----
+
+  shape(v: Value): readonly number[] {
+    const s = staticShape(v.type);
+    if (s === undefined) throw bug('E1320', `value ${v.name} has a symbolic dim after planning`);
+    return s;
+  }
+
+  dtype(v: Value): ChipDType {
+    const t = CHIP_TYPE[v.type.dtype];
+    if (t === undefined) throw unsupported('E4110', `the chip holds no ${v.type.dtype} values`, { node: v.name });
+    return t;
+  }
+
+  // ---- homes ----
+
+  /** Registers where a value lies; several layouts may be known at once. */
+  define(v: Value, view: View): void {
+    const known = this.homes.get(v);
+    if (known === undefined) this.homes.set(v, [view]);
+    else known.push(view);
+    this.hold(view, 1);
+  }
+
+  /** All known places of a value, first the one it was made in. A constant gets a DRAM variable in row-major order. */
+  places(v: Value): readonly View[] {
+    const known = this.homes.get(v);
+    if (known !== undefined) return known;
+    const constant = constantOf(v);
+    if (constant === undefined) throw bug('E1321', `value ${v.name} (of ${v.def.kind === 'result' ? v.def.node.op : v.def.kind}) is used before it is made`);
+    const shape = this.shape(v);
+    return [dramView(this.constantBuffer(constant, shape.map((_, i) => i), this.dtype(v)), this.dtype(v), shape)];
+  }
+
+  /** The place that is cheapest to read as it is: on chip before DRAM. */
+  place(v: Value): View {
+    const places = this.places(v);
+    return places.find((p) => p.space !== 'dram') ?? (places[0] as View);
+  }
+
+  /** A place in DRAM, made by a store where there is none. */
+  inDram(v: Value): View {
+    const known = this.places(v).find((p) => p.space === 'dram');
+    if (known !== undefined) return known;
+    const shape = this.shape(v);
+    const dst = dramView(this.scratch(v.name, elementCount(shape) * CHIP_DTYPE_BYTES[this.dtype(v)]), this.dtype(v), shape);
+    move(this.b, dst, this.place(v), this.mayCrossPe(v));
+    this.define(v, dst);
+    return dst;
+  }
+
+  scratch(name: string, bytes: number): Buffer {
+    return this.b.buffer('dram', name, 1, bytes, { variable: 'scratch' });
+  }
+
+  mayCrossPe(v: Value): boolean {
+    return !this.plan.mayBeNonFinite.has(v);
+  }
+
+  // ---- getting operands ----
+
+  /** The value on chip with exactly these axes on partitions (outer to inner), dense from partition 0. */
+  fetch(v: Value, partition: readonly number[]): View {
+    const constant = constantOf(v);
+    if (constant !== undefined) return this.weight(constant, partition, this.dtype(v));
+    const known = this.places(v).find((p) => hasPartitions(p, partition));
+    if (known !== undefined) return known;
+    const shape = this.shape(v);
+    const dst = this.b.sbuf(v.name, this.dtype(v), shape, partition);
+    move(this.b, dst, this.cheapest(this.places(v), dst), this.mayCrossPe(v));
+    this.define(v, dst);
+    return dst;
+  }
+
+  /**
+   * The value broadcast to `shape`, on chip, with the axes of `shape` in `partition` on partitions. Axes it does not have
+   * are replicated over partitions by a transfer, and cost nothing within them.
+   */
+  fetchBroadcast(v: Value, shape: readonly number[], partition: readonly number[]): View {
+    const own = this.shape(v);
+    const lead = shape.length - own.length;
+    const mine = partition.filter((i) => i >= lead && own[i - lead] === shape[i]).map((i) => i - lead);
+    const missing = partition.filter((i) => (shape[i] ?? 1) > 1 && !(i >= lead && own[i - lead] === shape[i]));
+    if (missing.length === 0) return broadcastView(this.fetch(v, mine), shape);
+    const key = `${v.id}:${partition.map((i) => `${i - lead}x${shape[i]}`)}`;
+    const known = this.loaded.get(key);
+    const full = own.map((n, i) => (partition.includes(i + lead) ? (shape[i + lead] ?? n) : n));
+    const leading = shape.slice(0, lead).map((n, i) => (partition.includes(i) ? n : 1));
+    if (known !== undefined) return broadcastView(known, shape);
+    const wide = [...leading, ...full];
+    const constant = constantOf(v) !== undefined;
+    const dst = this.b.sbuf(`${v.name}*`, this.dtype(v), wide, partition, undefined, constant ? { weight: true } : {});
+    const source = broadcastView(this.place(v), wide);
+    if (constant) this.loaded.set(key, this.b.weight(dst, () => this.b.dma(dst, source)));
+    else this.b.dma(dst, source);
+    return broadcastView(dst, shape);
+  }
+
+  /** A constant as a packed weight: its DRAM variable holds the very bytes of the panels, so that rows are long. */
+  weight(
+    constant: Constant, partition: readonly number[], dtype: ChipDType,
+    free: readonly number[] = constant.shape.map((_, i) => i).filter((i) => !partition.includes(i)),
+  ): View {
+    const shape = constant.shape;
+    const order = [...partition, ...free];
+    const buffer = this.constantBuffer(constant, order, dtype);
+    const key = `w${buffer.id}:${partition.length}`;
+    const known = this.loaded.get(key);
+    if (known !== undefined) return known;
+    const dst = this.b.sbuf(buffer.name, dtype, shape, partition, free, { weight: true });
+    const src = dramView(buffer, dtype, order.map((i) => shape[i] ?? 1));
+    const back = order.map((_, i) => order.indexOf(i));
+    const filled = this.b.weight(dst, () => this.b.dma(dst, permuteView(src, back)));
+    this.loaded.set(key, filled);
+    return filled;
+  }
+
+  /** The DRAM variable with the constant's elements in the given order of axes, as `dtype`. */
+  private constantBuffer(constant: Constant, order: readonly number[], dtype: ChipDType): Buffer {
+    const key = `${order.join()}:${dtype}`;
+    let forms = this.packed.get(constant);
+    if (forms === undefined) {
+      forms = new Map();
+      this.packed.set(constant, forms);
+    }
+    let buffer = forms.get(key);
+    if (buffer === undefined) {
+      const source: Constant =
+        CHIP_TYPE[constant.dtype] === dtype && constant.dtype !== 'i64' && constant.dtype !== 'u64'
+          ? constant
+          : { dtype: dtype as DType, shape: constant.shape, recipe: { kind: 'apply', op: 'cast', attrs: { to: dtype, saturate: true }, inputs: [constant], result: 0 } };
+      const moved = order.filter((i) => constant.shape[i] !== 1);
+      const sorted = moved.every((x, i) => i === 0 || (moved[i - 1] ?? 0) < x);
+      const form: Constant = sorted
+        ? source
+        : { dtype: source.dtype, shape: order.map((i) => constant.shape[i] ?? 1), recipe: { kind: 'apply', op: 'transpose', attrs: { perm: order }, inputs: [source], result: 0 } };
+      buffer = this.b.buffer('dram', 'constant', 1, elementCount(constant.shape) * CHIP_DTYPE_BYTES[dtype], { variable: 'constant' });
+      this.constants.set(buffer, form);
+      forms.set(key, buffer);
+    }
+    return buffer;
+  }
+
+  private cheapest(places: readonly View[], dst: View): View {
+    return places.find((p) => p.space !== 'dram') ?? places.find((p) => p.space === dst.space) ?? (places[0] as View);
+  }
+
+  // ---- results ----
+
+  /** A new on-chip home for a result, with these axes on partitions; spills others where the budget is short. */
+  result(v: Value, partition: readonly number[], free?: readonly number[]): View {
+    const shape = this.shape(v);
+    this.makeRoom(this.bytesPerPartition(v, partition));
+    const view = this.b.sbuf(v.name, this.dtype(v), shape, partition, free);
+    this.define(v, view);
+    return view;
+  }
+
+  /** Whether a value with these axes on partitions may live on chip at all. */
+  fits(v: Value, partition: readonly number[]): boolean {
+    return this.bytesPerPartition(v, partition) <= this.budget() * 0.8;
+  }
+
+  bytesPerPartition(v: Value, partition: readonly number[]): number {
+    const shape = this.shape(v);
+    const rows = partition.reduce((n, i) => n * (shape[i] ?? 1), 1);
+    const elements = elementCount(shape) / Math.max(1, rows);
+    return Math.ceil(rows / PARTITIONS) * elements * CHIP_DTYPE_BYTES[this.dtype(v)];
+  }
+
+  budget(): number {
+    return this.b.target.sbufPartitionBytes * LIVE_SHARE;
+  }
+
+  /** A DRAM home for a result that is too large for the chip. */
+  resultInDram(v: Value): View {
+    const shape = this.shape(v);
+    const view = dramView(this.scratch(v.name, elementCount(shape) * CHIP_DTYPE_BYTES[this.dtype(v)]), this.dtype(v), shape);
+    this.define(v, view);
+    return view;
+  }
+
+  // ---- lifetimes ----
+
+  /** Called between nodes: operands whose last use is past are forgotten. */
+  advance(node: Node, position: number): void {
+    this.position = position + 1;
+    for (const v of node.inputs) {
+      const uses = this.uses.get(v);
+      while (uses?.[0] !== undefined && uses[0] <= position) uses.shift();
+      if ((uses?.length ?? 0) === 0) this.forget(v);
+    }
+    for (const v of node.outputs) if ((this.uses.get(v)?.length ?? 0) === 0) this.forget(v);
+  }
+
+  private forget(v: Value): void {
+    for (const view of this.homes.get(v) ?? []) this.hold(view, -1);
+    this.homes.delete(v);
+  }
+
+  private hold(view: View, by: 1 | -1): void {
+    if (view.space !== 'sbuf') return;
+    for (const panel of view.panels) {
+      const count = (this.references.get(panel) ?? 0) + by;
+      if (by === 1 && count === 1) this.live += panel.bytes;
+      if (by === -1 && count === 0) this.live -= panel.bytes;
+      this.references.set(panel, count);
+    }
+  }
+
+  private makeRoom(bytes: number): void {
+    while (this.live + bytes > this.budget()) {
+      let victim: Value | undefined;
+      let farthest = this.position;
+      for (const [v, views] of this.homes) {
+        const next = this.uses.get(v)?.find((u) => u > this.position) ?? -1;
+        const now = this.uses.get(v)?.[0] === this.position;
+        if (!now && next > farthest && views.some((x) => x.space === 'sbuf')) {
+          victim = v;
+          farthest = next;
+        }
+      }
+      if (victim === undefined) return;
+      this.inDram(victim);
+      const kept = (this.homes.get(victim) ?? []).filter((x) => x.space === 'dram');
+      for (const view of this.homes.get(victim) ?? []) this.hold(view, -1);
+      this.homes.set(victim, kept);
+    }
+  }
+}
+
+/** Whether exactly these axes lie on partitions, dense, outer to inner, from partition 0 of a panel. */
+export function hasPartitions(v: View, partition: readonly number[]): boolean {
+  if (v.space !== 'sbuf' || v.p0 % PARTITIONS !== 0) return false;
+  let rows = 1;
+  const expected = new Map<number, number>();
+  for (const i of [...partition].reverse()) {
+    expected.set(i, rows);
+    rows *= v.axes[i]?.n ?? 1;
+  }
+  return v.axes.every((a, i) => a.n === 1 || a.p === (expected.get(i) ?? 0));
+}
+
+/**
+ * Partition axes for a tensor nobody has an opinion on: the leading axes, so that row-major DRAM gives long rows, as many
+ * as keep the work of an element-wise instruction smallest.
+ */
+export function defaultPartition(shape: readonly number[]): number[] {
+  let best: number[] = [];
+  let bestCost = Number.POSITIVE_INFINITY;
+  const total = elementCount(shape);
+  let rows = 1;
+  for (let k = 0; k <= shape.length; k++) {
+    const panels = Math.ceil(rows / PARTITIONS);
+    const cost = panels * (Math.max(64, total / Math.max(1, rows)) + 100) + (k === shape.length ? 1 : 0);
+    if (cost < bestCost) {
+      bestCost = cost;
+      best = Array.from({ length: k }, (_, i) => i);
+    }
+    rows *= shape[k] ?? 1;
+  }
+  return best;
+}
+
+export { viewShape };

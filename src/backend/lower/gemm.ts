@@ -1,0 +1,109 @@
+// The matrix product on PE over on-chip views: tiles of 128 stationary columns by one PSUM bank, contraction in ranges of
+// partitions, each tile handed to an epilogue that evicts it. fp32 on a target without fp32 is three bf16 parts and six products.
+import { PE_COLUMNS } from '../../chip/target.js';
+import type { LowerContext } from './context.js';
+import { partitionsFrom, sliceAxis, singleAp, viewShape, type View } from './view.js';
+import { laneAxes } from './move.js';
+
+/** Evicts one tile: `psum` [s, v] holds out[s0.., v0..] in fp32 (or i32). */
+export type Epilogue = (psum: View, s0: number, v0: number) => void;
+
+/** Columns of one PSUM bank, 4-byte elements. */
+export const BANK_COLUMNS = 512;
+
+/**
+ * out[s, v] = sum over k of stationary[k, s] * moving[k, v]. Both views have two axes, k on the same partitions.
+ */
+export function gemm(c: LowerContext, stationary: View, moving: View, epilogue: Epilogue): void {
+  const [, columns = 1] = viewShape(stationary);
+  const [, total = 1] = viewShape(moving);
+  const products = exactProducts(c, stationary, moving);
+  const accumulator = stationary.dtype === 'i8' ? 'i32' : 'f32';
+  for (let s = 0; s < columns; s += PE_COLUMNS) {
+    const rows = Math.min(PE_COLUMNS, columns - s);
+    for (let v = 0; v < total; v += BANK_COLUMNS) {
+      const width = Math.min(BANK_COLUMNS, total - v);
+      const psum = c.b.psum('product', rows, width, accumulator);
+      let start = true;
+      for (const [left, right] of products) {
+        for (const [k, size] of contractionRanges(left)) {
+          const a = sliceAxis(sliceAxis(left, 0, k, size), 1, s, rows);
+          const b = sliceAxis(sliceAxis(right, 0, k, size), 1, v, width);
+          c.b.matmul(singleAp(psum), singleAp(a), singleAp(b), start);
+          start = false;
+        }
+      }
+      epilogue(psum, s, v);
+    }
+  }
+}
+
+/** [start, size] of the contraction ranges that one instruction can take. */
+export function contractionRanges(v: View): [number, number][] {
+  const k = v.axes[0]?.n ?? 1;
+  const ranges: [number, number][] = [];
+  for (let i = 0; i < k; ) {
+    const size = Math.min(partitionsFrom((v.p0 + i) & 127), k - i);
+    ranges.push([i, size]);
+    i += size;
+  }
+  return ranges;
+}
+
+/** Whether PE can contract the two views where they lie: k on equal partitions with legal starts. */
+export function contractible(a: View, b: View): boolean {
+  const ka = a.axes[0];
+  const kb = b.axes[0];
+  if (a.space !== 'sbuf' || b.space !== 'sbuf' || ka === undefined || kb === undefined) return false;
+  if ((ka.p !== 1 && ka.n > 1) || (kb.p !== 1 && kb.n > 1)) return false;
+  if (((a.p0 - b.p0) & 127) !== 0) return false;
+  if (a.axes.slice(1).some((x) => x.p !== 0) || b.axes.slice(1).some((x) => x.p !== 0)) return false;
+  for (let i = 0; i < ka.n; ) {
+    const size = partitionsFrom((a.p0 + i) & 127);
+    if (size === 0) return false;
+    i += size;
+  }
+  return true;
+}
+
+/** Pairs whose products sum to the exact-enough product in the operands' precision, largest last part first dropped. */
+function exactProducts(c: LowerContext, stationary: View, moving: View): [View, View][] {
+  if (stationary.dtype !== 'f32' || c.b.target.peFp32) return [[stationary, moving]];
+  const a = threeParts(c, stationary);
+  const b = threeParts(c, moving);
+  // Products of parts i and j are 2^-8(i+j) of the whole: the six with i + j <= 2 reach fp32 (MACHINE 2).
+  const pairs: [View, View][] = [];
+  for (let sum = 2; sum >= 0; sum--) {
+    for (let i = 0; i <= sum; i++) pairs.push([a[i] as View, b[sum - i] as View]);
+  }
+  return pairs;
+}
+
+/** x = hi + mid + lo in bf16, by two exact subtractions. */
+export function threeParts(c: LowerContext, x: View): [View, View, View] {
+  const { b } = c;
+  const shape = viewShape(x);
+  const lanes = laneAxes(x);
+  const part = (name: string, dtype: 'bf16' | 'f32'): View => ({ ...b.sbuf(name, dtype, shape, lanes), p0: 0 });
+  const at = (v: View): View => (x.p0 % 128 === 0 ? v : { ...v, p0: x.p0 % 128, panels: v.panels });
+  const hi = at(wide(c, x, part('hi', 'bf16')));
+  b.copy(hi, x, { engine: 'dve' });
+  const rest = at(wide(c, x, part('rest', 'f32')));
+  b.tensorTensor('subtract', rest, x, hi);
+  const mid = at(wide(c, x, part('mid', 'bf16')));
+  b.copy(mid, rest, { engine: 'dve' });
+  const rest2 = at(wide(c, x, part('rest', 'f32')));
+  b.tensorTensor('subtract', rest2, rest, mid);
+  const lo = at(wide(c, x, part('lo', 'bf16')));
+  b.copy(lo, rest2, { engine: 'dve' });
+  return [hi, mid, lo];
+}
+
+/** A view that starts inside a panel needs a buffer that reaches as far. */
+function wide(c: LowerContext, x: View, made: View): View {
+  const offset = x.p0 % 128;
+  if (offset === 0) return made;
+  const first = made.panels[0];
+  if (first === undefined) return made;
+  return { ...made, panels: [c.b.buffer('sbuf', first.name, Math.min(128, first.parts + offset), first.bytes)] };
+}

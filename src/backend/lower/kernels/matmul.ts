@@ -1,0 +1,158 @@
+// matmul: contraction on partitions. The result may have either its rows or its columns on partitions: whichever the
+// consumers want decides which operand is stationary. Bias and activation ride on the eviction from PSUM.
+import type { ActFunction } from '../../../isa/functions.js';
+import type { Node, Value } from '../../../ir/graph.js';
+import { elementCount } from '../../../ir/type.js';
+import type { LowerContext } from '../context.js';
+import { contractible, gemm } from '../gemm.js';
+import type { Kernel } from '../kernel.js';
+import { broadcastView, permuteView, reshapeView, sliceAxis, sliceView, viewShape, type View } from '../view.js';
+
+const matmul: Kernel = (c, node) => {
+  const [a, b] = node.inputs as [Value, Value];
+  const out = node.outputs[0] as Value;
+  const shapeB = c.shape(b);
+  const shared = shapeB.slice(0, -2).every((n) => n === 1);
+  if (shared) linear(c, node, a, b, out);
+  else batched(c, node, a, b, out);
+};
+
+/** All rows of `a`, over its batch, against one matrix. */
+function linear(c: LowerContext, node: Node, a: Value, b: Value, out: Value): void {
+  const shape = c.shape(out);
+  const rank = shape.length;
+  const rankA = c.shape(a).length;
+  const rankB = c.shape(b).length;
+  const n = shape[rank - 1] ?? 1;
+  const k = c.shape(a)[rankA - 1] ?? 1;
+  const rows = elementCount(shape) / n;
+  const left = matrix(c.fetch(a, [rankA - 1]), k, rows, rankA - 1);
+  const right = matrix(c.fetch(b, [rankB - 2]), k, n, rankB - 2);
+  const wanted = c.plan.wanted.get(out);
+  const byColumns = wanted === undefined ? n >= 64 || rows > 128 : wanted.includes(rank - 1);
+  const bias = node.attrs.bias === true ? (node.inputs[2] as Value) : undefined;
+  if (byColumns) {
+    const home = c.result(out, [rank - 1]);
+    const target = matrix(home, n, rows, rank - 1);
+    const column = bias && reshapeView(c.fetch(bias, [0]), [n, 1]);
+    gemm(c, right, left, (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, column && sliceAxis(column, 0, s, psum.axes[0]?.n ?? 1), undefined));
+    return;
+  }
+  const lanes = shape.map((_, i) => i).slice(0, -1);
+  const home = c.result(out, lanes);
+  const target = reshapeView(home, [rows, n]) as View;
+  const row = bias && (reshapeView(c.fetchBroadcast(bias, shape, lanes), [rows, n]) ?? undefined);
+  gemm(c, left, right, (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, undefined, row && cut(row, psum, s, v)));
+}
+
+/** The view as [axis on partitions, everything else]. */
+function matrix(v: View, lanes: number, rest: number, axis: number): View {
+  const order = [axis, ...v.axes.map((_, i) => i).filter((i) => i !== axis)];
+  return reshapeView(permuteView(v, order), [lanes, rest]) as View;
+}
+
+function cut(v: View, psum: View, s: number, n: number): View {
+  return sliceView(v, [s, n], [psum.axes[0]?.n ?? 1, psum.axes[1]?.n ?? 1]);
+}
+
+/** One product per batch index. */
+function batched(c: LowerContext, node: Node, a: Value, b: Value, out: Value): void {
+  const shape = c.shape(out);
+  const rank = shape.length;
+  const batch = shape.slice(0, -2);
+  const m = shape[rank - 2] ?? 1;
+  const n = shape[rank - 1] ?? 1;
+  const k = c.shape(a).at(-1) ?? 1;
+  const wanted = c.plan.wanted.get(out);
+  const byColumns = wanted?.includes(rank - 1) ?? (n >= 64 && m < 64);
+  const home = c.result(out, [byColumns ? rank - 1 : rank - 2]);
+  const left = operand(c, a, [...batch, m, k], true);
+  const right = operand(c, b, [...batch, k, n], false);
+  const [lefts, rights] = agree(c, a, b, left, right, batch, m, k, n);
+  const bias = node.attrs.bias === true ? (node.inputs[2] as Value) : undefined;
+  const lanes = byColumns ? [rank - 1] : [rank - 2];
+  const addend = bias && c.fetchBroadcast(bias, shape, lanes);
+  eachIndex(batch, (index) => {
+    const l = at(lefts, index);
+    const r = at(rights, index);
+    const target = at(home, index);
+    const add = addend && at(addend, index);
+    if (byColumns) {
+      const flipped = permuteView(target, [1, 0]);
+      gemm(c, r, permuteView(l, [1, 0]), (psum, s, v) => evict(c, node, cut(flipped, psum, s, v), psum, undefined, add && cut(permuteView(add, [1, 0]), psum, s, v)));
+    } else {
+      gemm(c, permuteView(l, [1, 0]), r, (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, undefined, add && cut(add, psum, s, v)));
+    }
+  });
+}
+
+/** An operand over the full batch, where it lies if it is on chip, else with the contraction on partitions. */
+function operand(c: LowerContext, v: Value, shape: readonly number[], left: boolean): View {
+  const rank = c.shape(v).length;
+  const place = c.places(v).find((p) => p.space === 'sbuf');
+  const view = place ?? c.fetch(v, [left ? rank - 1 : rank - 2]);
+  return broadcastView(view, shape);
+}
+
+/** Operands as they lie where PE can contract every pair of slices, else both with the contraction on partitions from 0. */
+function agree(c: LowerContext, a: Value, b: Value, left: View, right: View, batch: readonly number[], m: number, k: number, n: number): [View, View] {
+  let fine = true;
+  eachIndex(batch, (index) => {
+    fine &&= contractible(permuteView(at(left, index), [1, 0]), at(right, index));
+  });
+  if (fine) return [left, right];
+  const rankA = c.shape(a).length;
+  const rankB = c.shape(b).length;
+  return [broadcastView(c.fetch(a, [rankA - 1]), [...batch, m, k]), broadcastView(c.fetch(b, [rankB - 2]), [...batch, k, n])];
+}
+
+/** The matrix of one batch index. */
+function at(v: View, index: readonly number[]): View {
+  const rank = v.axes.length;
+  const one = sliceView(v, [...index, 0, 0], [...index.map(() => 1), v.axes[rank - 2]?.n ?? 1, v.axes[rank - 1]?.n ?? 1]);
+  return { ...one, axes: one.axes.slice(-2) };
+}
+
+function eachIndex(shape: readonly number[], visit: (index: number[]) => void): void {
+  const total = elementCount(shape);
+  for (let i = 0; i < total; i++) {
+    const index: number[] = new Array(shape.length);
+    let rest = i;
+    for (let d = shape.length - 1; d >= 0; d--) {
+      index[d] = rest % (shape[d] ?? 1);
+      rest = Math.floor(rest / (shape[d] ?? 1));
+    }
+    visit(index);
+  }
+}
+
+/** dst = act(psum + bias): a column bias rides on ACT, a row bias is one addition on DVE. */
+export function evict(c: LowerContext, node: Node, dst: View, psum: View, column: View | undefined, row: View | undefined): void {
+  const act = String(node.attrs.act ?? '');
+  const alpha = Number(node.attrs.alpha ?? 0);
+  if (psum.dtype === 'i32') {
+    // Integer sums stay exact on DVE; ACT computes in fp32.
+    if (row !== undefined) c.b.tensorTensor('add', dst, psum, row);
+    else if (column !== undefined) c.b.tensorScalar('add', dst, psum, column);
+    else c.b.copy(dst, psum, { engine: 'dve' });
+    return;
+  }
+  if (row !== undefined) {
+    if (act === '') {
+      c.b.tensorTensor('add', dst, psum, row);
+      return;
+    }
+    const sum = c.b.sbuf('sum', 'f32', viewShape(psum), [0]);
+    const placed: View = { ...sum, p0: dst.p0 % 128 === 0 ? 0 : dst.p0 % 128 };
+    c.b.tensorTensor('add', placed, psum, row);
+    c.b.activate(act as ActFunction, dst, placed, { alpha });
+    return;
+  }
+  if (act !== '' && act !== 'relu') c.b.activate(act as ActFunction, dst, psum, { alpha, ...(column && { bias: column }) });
+  else if (c.b.lessBusy() === 'act') c.b.activate(act === '' ? 'copy' : 'relu', dst, psum, column ? { bias: column } : {});
+  else if (column !== undefined) c.b.tensorScalar('add', dst, psum, column, act === 'relu' ? { op1: 'max', s1: 0 } : {});
+  else if (act === 'relu') c.b.tensorScalar('max', dst, psum, 0);
+  else c.b.copy(dst, psum, { engine: 'dve' });
+}
+
+export const MATMUL: Readonly<Record<string, Kernel>> = { matmul };

@@ -1,0 +1,195 @@
+// Operators that only say where elements lie: where the layout allows they become addressing, otherwise one move.
+import { bug } from '../../../base/diagnostic.js';
+import type { Node, Value } from '../../../ir/graph.js';
+import { elementCount } from '../../../ir/type.js';
+import type { LowerContext } from '../context.js';
+import { defaultPartition } from '../context.js';
+import type { Kernel } from '../kernel.js';
+import { move } from '../move.js';
+import { broadcastView, dramView, permuteView, reshapeView, sliceView, viewShape, type View } from '../view.js';
+
+const ints = (node: Node, name: string): readonly number[] => node.attrs[name] as readonly number[];
+
+/** Defines the result as a view of every place of the operand that `see` can express; true where there is one. */
+function asView(c: LowerContext, node: Node, see: (v: View) => View | undefined): boolean {
+  const out = node.outputs[0] as Value;
+  let any = false;
+  for (const place of c.places(node.inputs[0] as Value)) {
+    const seen = see(place);
+    if (seen === undefined) continue;
+    c.define(out, seen);
+    any = true;
+  }
+  return any;
+}
+
+const reshape: Kernel = (c, node) => {
+  const out = node.outputs[0] as Value;
+  const shape = c.shape(out);
+  if (asView(c, node, (v) => reshapeView(v, shape))) return;
+  // No place allows it: through row-major DRAM, where every reshape is free.
+  c.define(out, dramView(rowMajor(c, node.inputs[0] as Value).panels[0] as never, c.dtype(out), shape));
+};
+
+/** The value in DRAM, dense and row-major. */
+export function rowMajor(c: LowerContext, v: Value): View {
+  const shape = c.shape(v);
+  const dense = c.places(v).find((p) => p.space === 'dram' && p.f0 === 0 && isRowMajor(p));
+  if (dense !== undefined) return dense;
+  const dst = dramView(c.scratch(v.name, elementCount(shape) * 4), c.dtype(v), shape);
+  move(c.b, dst, c.place(v), c.mayCrossPe(v));
+  c.define(v, dst);
+  return dst;
+}
+
+function isRowMajor(v: View): boolean {
+  let f = 1;
+  for (const a of [...v.axes].reverse()) {
+    if (a.n !== 1 && a.f !== f) return false;
+    f *= a.n;
+  }
+  return v.panels[0]?.variable !== undefined;
+}
+
+const transpose: Kernel = (c, node) => {
+  asView(c, node, (v) => permuteView(v, ints(node, 'perm')));
+};
+
+const broadcast: Kernel = (c, node) => {
+  asView(c, node, (v) => broadcastView(v, ints(node, 'shape')));
+};
+
+const slice: Kernel = (c, node) => {
+  asView(c, node, (v) => sliceView(v, ints(node, 'starts'), ints(node, 'sizes'), ints(node, 'steps')));
+};
+
+/** Parts are moved into one result; a part whose only use is this could be made in place, which a later pass may do. */
+const concat: Kernel = (c, node) => {
+  const out = node.outputs[0] as Value;
+  const axis = Number(node.attrs.axis);
+  const shape = c.shape(out);
+  const home = destination(c, node, out);
+  let at = 0;
+  for (const v of node.inputs) {
+    const size = c.shape(v)[axis] ?? 0;
+    if (elementCount(c.shape(v)) > 0) {
+      const part = sliceView(home, shape.map((_, i) => (i === axis ? at : 0)), shape.map((n, i) => (i === axis ? size : n)));
+      move(c.b, part, nearest(c, v, part), c.mayCrossPe(v));
+    }
+    at += size;
+  }
+};
+
+/** A home for a result that is written in parts: on chip in the layout of its operands, else DRAM. */
+export function destination(c: LowerContext, node: Node, out: Value): View {
+  const shape = c.shape(out);
+  const partition = c.plan.wanted.get(out) ?? partitionOf(c, node.inputs[0] as Value, shape.length) ?? defaultPartition(shape);
+  return c.fits(out, partition) ? c.result(out, partition) : c.resultInDram(out);
+}
+
+function partitionOf(c: LowerContext, v: Value, rank: number): readonly number[] | undefined {
+  const place = c.places(v).find((p) => p.space === 'sbuf');
+  if (place === undefined || place.axes.length !== rank) return undefined;
+  const lanes = place.axes.flatMap((a, i) => (a.n > 1 && a.p !== 0 ? [{ i, p: a.p }] : []));
+  return lanes.sort((x, y) => y.p - x.p).map((x) => x.i);
+}
+
+/** The place of a value that is cheapest to move to `dst`. */
+export function nearest(c: LowerContext, v: Value, dst: View): View {
+  const places = c.places(v);
+  const sameLanes = places.find((p) => p.space === dst.space && p.axes.every((a, i) => a.n === 1 || (a.p === 0) === (dst.axes[i]?.p === 0)));
+  return sameLanes ?? c.place(v);
+}
+
+const BITS = new DataView(new ArrayBuffer(8));
+
+/** The bits of a number in an element type of the chip, for memset. */
+export function elementBits(value: number, dtype: View['dtype']): number {
+  switch (dtype) {
+    case 'f32':
+      BITS.setFloat32(0, value);
+      return BITS.getUint32(0);
+    case 'bf16':
+      BITS.setFloat32(0, value);
+      return BITS.getUint32(0) >>> 16;
+    case 'f16':
+      return HALF.get(value) ?? halfBits(value);
+    default:
+      return value >>> 0;
+  }
+}
+
+const HALF = new Map<number, number>([[0, 0], [1, 0x3c00], [Number.POSITIVE_INFINITY, 0x7c00], [Number.NEGATIVE_INFINITY, 0xfc00]]);
+function halfBits(value: number): number {
+  throw bug('E1331', `no f16 fill of ${value}`);
+}
+
+const pad: Kernel = (c, node) => {
+  const out = node.outputs[0] as Value;
+  const x = node.inputs[0] as Value;
+  const low = ints(node, 'low');
+  const high = ints(node, 'high');
+  const own = c.shape(x);
+  const home = destination(c, node, out);
+  const mode = String(node.attrs.mode ?? 'constant');
+  const inner = sliceView(home, low, own);
+  if (mode === 'constant') {
+    fillBorder(c, home, low, own, high, elementBits(Number(node.attrs.value ?? 0), home.dtype));
+    if (elementCount(own) > 0) move(c.b, inner, nearest(c, x, inner), c.mayCrossPe(x));
+    return;
+  }
+  // Axis by axis: a border is a mirrored, repeated or wrapped part of what is there already.
+  move(c.b, inner, nearest(c, x, inner), c.mayCrossPe(x));
+  const starts = [...low];
+  const sizes = [...own];
+  own.forEach((n, axis) => {
+    const piece = (at: number, size: number, step = 1): View =>
+      sliceView(home, starts.map((s, i) => (i === axis ? at : s)), sizes.map((s, i) => (i === axis ? size : s)), starts.map((_, i) => (i === axis ? step : 1)));
+    const l = low[axis] ?? 0;
+    const h = high[axis] ?? 0;
+    for (let k = 1; k <= l; k++) c.b.dma(piece(l - k, 1), piece(l + mirrored(mode, -k, n), 1));
+    for (let k = 0; k < h; k++) c.b.dma(piece(l + n + k, 1), piece(l + mirrored(mode, n + k, n), 1));
+    starts[axis] = 0;
+    sizes[axis] = l + n + h;
+  });
+};
+
+/** Which element of 0..n-1 stands at index i outside. */
+function mirrored(mode: string, i: number, n: number): number {
+  if (mode === 'edge') return i < 0 ? 0 : n - 1;
+  if (mode === 'wrap') return ((i % n) + n) % n;
+  const period = Math.max(1, 2 * (n - 1));
+  const k = ((i % period) + period) % period;
+  return k < n ? k : period - k;
+}
+
+/** Writes `bits` around the inner box, axis by axis, so that nothing is written twice. */
+export function fillBorder(c: LowerContext, home: View, low: readonly number[], inner: readonly number[], high: readonly number[], bits: number): void {
+  const starts = viewShape(home).map(() => 0);
+  const sizes = viewShape(home);
+  inner.forEach((n, axis) => {
+    const border = (at: number, size: number): void => {
+      if (size === 0) return;
+      fill(c, sliceView(home, starts.map((s, i) => (i === axis ? at : s)), sizes.map((s, i) => (i === axis ? size : s))), bits);
+    };
+    border(0, low[axis] ?? 0);
+    border((low[axis] ?? 0) + n, high[axis] ?? 0);
+    starts[axis] = low[axis] ?? 0;
+    sizes[axis] = n;
+  });
+}
+
+/** Every element of a view becomes `bits`: by an engine where it can address the view, else from a filled element by transfer. */
+export function fill(c: LowerContext, v: View, bits: number): void {
+  if (v.axes.some((a) => a.n === 0)) return;
+  const lanes = v.axes.some((a) => a.p !== 0 && a.n > 1);
+  if (v.space !== 'dram' && (v.p0 & 127) % 32 === 0 && (!lanes || (v.p0 & 127) === 0)) {
+    c.b.memset(v, bits);
+    return;
+  }
+  const source = c.b.sbuf('fill', v.dtype, [1], []);
+  c.b.memset(source, bits);
+  c.b.dma(v, broadcastView(source, viewShape(v)));
+}
+
+export const SHAPE: Readonly<Record<string, Kernel>> = { reshape, transpose, broadcast, slice, concat, pad };

@@ -1,0 +1,117 @@
+// From a planned graph to the sequential program over virtual buffers: node by node, one kernel each.
+import { badInput, bug, NeffcError, unsupported } from '../../base/diagnostic.js';
+import type { Target } from '../../chip/target.js';
+import type { Constant } from '../../ir/constant.js';
+import type { Graph, Node, Value } from '../../ir/graph.js';
+import { elementCount } from '../../ir/type.js';
+import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
+import { elementBytes } from '../../base/dtype.js';
+import type { Buffer, Step } from './buffer.js';
+import { Builder, type WeightGroup } from './builder.js';
+import { defaultPartition, LowerContext, type Plan } from './context.js';
+import { KERNELS } from './kernels.js';
+import { move } from './move.js';
+import { dramView, type View } from './view.js';
+
+/** A graph input or output as the artifact holds it: a DRAM variable with the source's element type. */
+export interface Port {
+  readonly name: string;
+  readonly value: Value;
+  readonly buffer: Buffer;
+}
+
+export interface LoweredProgram {
+  readonly buffers: readonly Buffer[];
+  readonly steps: readonly Step[];
+  readonly weights: readonly WeightGroup[];
+  readonly constants: ReadonlyMap<Buffer, Constant>;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /** Graph nodes by origin index. */
+  readonly origins: readonly Node[];
+}
+
+export function lower(graph: Graph, plan: Plan, target: Target): LoweredProgram {
+  const b = new Builder(target);
+  const c = new LowerContext(b, plan, usePositions(graph));
+  const inputs = graph.body.params.map((value) => input(c, value));
+  graph.body.nodes.forEach((node, position) => {
+    b.origin = position;
+    const kernel = KERNELS[node.op];
+    if (kernel === undefined) throw unsupported('E4100', `no engine runs operator ${node.op}`, { node: node.origins[0]?.node ?? node.op });
+    try {
+      kernel(c, node);
+    } catch (e) {
+      if (e instanceof NeffcError || !(e instanceof Error)) throw e;
+      throw bug('E1332', `lowering of ${node.op} failed: ${e.message}`, { node: node.origins[0]?.node ?? node.op });
+    }
+    c.advance(node, position);
+  });
+  b.origin = Math.max(0, graph.body.nodes.length - 1);
+  const outputs = graph.body.results.map((value, i) => output(c, value, graph.outputNames[i] ?? value.name));
+  return { buffers: b.buffers, steps: b.steps, weights: b.weights, constants: c.constants, inputs, outputs, origins: graph.body.nodes };
+}
+
+function usePositions(graph: Graph): Map<Value, number[]> {
+  const uses = new Map<Value, number[]>();
+  const use = (v: Value, at: number): void => {
+    const known = uses.get(v);
+    if (known === undefined) uses.set(v, [at]);
+    else if (known.at(-1) !== at) known.push(at);
+  };
+  graph.body.nodes.forEach((node, i) => {
+    for (const v of node.inputs) use(v, i);
+  });
+  for (const v of graph.body.results) use(v, graph.body.nodes.length);
+  return uses;
+}
+
+/** An input variable; 64-bit integers are narrowed on chip with a check, since the chip computes in 32 bits. */
+function input(c: LowerContext, value: Value): Port {
+  const shape = c.shape(value);
+  const count = elementCount(shape);
+  const type = value.type.dtype;
+  const buffer = c.b.buffer('dram', value.name, 1, count * elementBytes(type), { variable: 'input' });
+  if (type !== 'i64' && type !== 'u64') {
+    c.define(value, dramView(buffer, c.dtype(value), shape));
+    return { name: value.name, value, buffer };
+  }
+  if (count === 0) {
+    c.define(value, dramView(buffer, c.dtype(value), shape));
+    return { name: value.name, value, buffer };
+  }
+  const partition = defaultPartition(shape);
+  const wide = c.b.sbuf(value.name, 'i64', shape, partition);
+  c.b.dma(wide, dramView(buffer, 'i64', shape));
+  const home = c.result(value, partition);
+  c.b.copy(home, wide, { exact: true, engine: 'dve' });
+  return { name: value.name, value, buffer };
+}
+
+function output(c: LowerContext, value: Value, name: string): Port {
+  const shape = c.shape(value);
+  const count = elementCount(shape);
+  const type = value.type.dtype;
+  const buffer = c.b.buffer('dram', name, 1, count * elementBytes(type), { variable: 'output' });
+  if (count === 0) return { name, value, buffer };
+  if (elementBytes(type) === CHIP_DTYPE_BYTES[c.dtype(value)]) {
+    move(c.b, dramView(buffer, c.dtype(value), shape), c.place(value), c.mayCrossPe(value));
+    return { name, value, buffer };
+  }
+  if (type !== 'i64' && type !== 'u64') throw badInput('E4111', `an output of type ${type} cannot be written by the chip`, { node: name });
+  const place = c.place(value);
+  const partition = defaultPartition(shape);
+  const narrow: View = place.space === 'sbuf' && place.p0 % 128 === 0 ? place : c.fetch(value, partition);
+  const lanes = narrow === place ? undefined : partition;
+  const wide = c.b.sbuf(name, 'i64', shape, lanes ?? lanesOf(narrow));
+  c.b.copy(wide, narrow, { engine: 'dve' });
+  c.b.dma(dramView(buffer, 'i64', shape), wide);
+  return { name, value, buffer };
+}
+
+function lanesOf(v: View): number[] {
+  return v.axes
+    .flatMap((a, i) => (a.n > 1 && a.p !== 0 ? [{ i, p: a.p }] : []))
+    .sort((x, y) => y.p - x.p)
+    .map((x) => x.i);
+}

@@ -1,0 +1,71 @@
+// Moving elements between two layouts by the cheapest means: an engine copy where partitions agree, a transpose on chip
+// where one axis changes places with the partitions, otherwise a transfer (any layout to any other).
+import { COSTS } from '../../chip/target.js';
+import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
+import type { Builder } from './builder.js';
+import { copyDescriptors } from './descriptors.js';
+import { transposeCost, transposeOnChip } from './transpose.js';
+import { compatible, viewShape, type View } from './view.js';
+
+/** dst = src, same shape; converts the element type where engines carry the elements. `finite`: values may cross PE. */
+export function move(b: Builder, dst: View, src: View, finite: boolean): void {
+  if (compatible([dst, src])) {
+    b.copy(dst, src);
+    return;
+  }
+  if (dst.dtype !== src.dtype) {
+    const staged = src.space === 'dram' ? undefined : b.sbuf('cast', dst.dtype, viewShape(src), laneAxes(src));
+    if (staged !== undefined && compatible([staged, src])) {
+      b.copy(staged, src);
+      move(b, dst, staged, finite);
+      return;
+    }
+    const landed = b.sbuf('landing', src.dtype, viewShape(dst), laneAxes(dst));
+    move(b, landed, src, finite);
+    move(b, dst, landed, finite);
+    return;
+  }
+  const onChip = transposeCost(b.target, dst, src, finite);
+  if (onChip !== undefined && onChip < transferNs(b, dst, src)) transposeOnChip(b, dst, src, finite);
+  else b.dma(dst, src);
+}
+
+/** Axes on partitions, outer to inner. */
+export function laneAxes(v: View): number[] {
+  return v.axes
+    .map((a, i) => ({ i, p: a.n === 1 ? 0 : Math.abs(a.p) }))
+    .filter((x) => x.p > 0)
+    .sort((x, y) => y.p - x.p)
+    .map((x) => x.i);
+}
+
+/** Modelled time of a transfer: latency, rows and bytes, over the queues it will be cut across. */
+export function transferNs(b: Builder, dst: View, src: View): number {
+  const descriptors = copyDescriptors(dst, src);
+  let rows = 0;
+  let bytes = 0;
+  for (const d of descriptors) {
+    const elements = d.dst.counts.reduce((x, y) => x * y, 1);
+    const run = contiguousRun(d.dst.counts, d.dst.strides, d.dst.partitionDim, d.src.strides, d.src.partitionDim, d.elementBytes);
+    rows += elements / run;
+    bytes += elements * d.elementBytes;
+  }
+  const queues = Math.min(4, Math.max(1, Math.ceil(bytes / 65536)));
+  return COSTS.dmaLatencyNs + (rows * COSTS.dmaRowNs + (bytes / b.target.dma.bytesPerSecond) * 1e9) / queues;
+}
+
+/** Elements of the longest run contiguous on both sides within a partition. */
+function contiguousRun(
+  counts: readonly number[], a: readonly number[], aLane: number, c: readonly number[], cLane: number, size: number,
+): number {
+  let run = 1;
+  for (let d = 3; d >= 0; d--) {
+    const n = counts[d] ?? 1;
+    if (n === 1) continue;
+    if (d === aLane || d === cLane || a[d] !== run * size || c[d] !== run * size) break;
+    run *= n;
+  }
+  return run;
+}
+
+export const elementSize = (v: View): number => CHIP_DTYPE_BYTES[v.dtype];

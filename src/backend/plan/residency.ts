@@ -1,0 +1,112 @@
+// Which constants stay on chip. Pinned ones are filled by the `load` fragment and are read-only afterwards; the others are
+// loaded again before each node that uses them. Pins are chosen by benefit: bytes fetched per request for a byte of SBUF.
+import type { Buffer, BufferDescriptor, Step } from '../lower/buffer.js';
+import type { LoweredProgram } from '../lower/lower.js';
+import { accessesOf } from '../schedule/accesses.js';
+
+export interface Residency {
+  /** Steps of the load fragment: they fill the pins. */
+  readonly load: readonly Step[];
+  /** The program with the loads of streamed weights in place. */
+  readonly main: readonly Step[];
+  readonly pinned: readonly Buffer[];
+  readonly pinnedBytes: number;
+  readonly streamedBytes: number;
+}
+
+/** `pinBytes`: bytes of a partition that pins may take. */
+export function chooseResidency(program: LoweredProgram, pinBytes: number): Residency {
+  const groupOf = new Map<Buffer, number>();
+  program.weights.forEach((g, i) => {
+    for (const b of g.buffers) groupOf.set(b, i);
+  });
+  const usesByStep = program.steps.map((s) => groupsUsed(s, groupOf));
+  const clusters = new Map<number, number>();
+  let previous = new Set<number>();
+  let origin = -1;
+  program.steps.forEach((s, i) => {
+    if (s.origin !== origin) {
+      origin = s.origin;
+      previous = new Set();
+    }
+    for (const g of usesByStep[i] ?? []) {
+      if (!previous.has(g)) clusters.set(g, (clusters.get(g) ?? 0) + 1);
+      previous.add(g);
+    }
+  });
+  // A group whose filling reads another group's buffers can only be pinned with it; fills here read DRAM or themselves.
+  const size = (g: number): number => program.weights[g]?.buffers.reduce((n, b) => n + b.bytes, 0) ?? 0;
+  const used = [...clusters.keys()].sort((x, y) => {
+    const benefit = (g: number) => ((clusters.get(g) ?? 0) * rowsOf(program, g)) / Math.max(1, size(g));
+    return benefit(y) - benefit(x) || x - y;
+  });
+  const pinnedGroups = new Set<number>();
+  let pinnedBytes = 0;
+  for (const g of used) {
+    if (pinnedBytes + size(g) > pinBytes) continue;
+    pinnedGroups.add(g);
+    pinnedBytes += size(g);
+  }
+  const load = [...pinnedGroups].sort((x, y) => x - y).flatMap((g) => program.weights[g]?.steps ?? []);
+  const pinned = [...pinnedGroups].flatMap((g) => program.weights[g]?.buffers ?? []);
+  const { main, streamedBytes } = stream(program, usesByStep, pinnedGroups);
+  return { load, main, pinned, pinnedBytes, streamedBytes };
+}
+
+/** Partitions that filling a group moves bytes to: what a byte of SBUF in one partition saves. */
+function rowsOf(program: LoweredProgram, g: number): number {
+  const buffers = program.weights[g]?.buffers ?? [];
+  return buffers.reduce((n, b) => n + b.parts * b.bytes, 0) / Math.max(1, buffers.reduce((n, b) => n + b.bytes, 0));
+}
+
+function groupsUsed(step: Step, groupOf: ReadonlyMap<Buffer, number>): number[] {
+  const found = new Set<number>();
+  for (const a of accessesOf(step)) {
+    const g = groupOf.get(a.buffer);
+    if (g !== undefined) found.add(g);
+  }
+  return [...found];
+}
+
+/** Puts the filling of unpinned groups before the first step of each node that uses them, into buffers of that node's own. */
+function stream(program: LoweredProgram, usesByStep: readonly (readonly number[])[], pinned: ReadonlySet<number>): { main: Step[]; streamedBytes: number } {
+  const main: Step[] = [];
+  let origin = -1;
+  let here = new Map<Buffer, Buffer>();
+  let streamedBytes = 0;
+  let nextId = program.buffers.length;
+  program.steps.forEach((step, i) => {
+    if (step.origin !== origin) {
+      origin = step.origin;
+      here = new Map();
+    }
+    for (const g of usesByStep[i] ?? []) {
+      const group = program.weights[g];
+      const first = group?.buffers[0];
+      if (pinned.has(g) || group === undefined || first === undefined || here.has(first)) continue;
+      for (const b of group.buffers) {
+        const { weight: _, ...plain } = b;
+        here.set(b, { ...plain, id: nextId++ });
+        streamedBytes += b.bytes * b.parts;
+      }
+      for (const s of group.steps) main.push(substitute({ ...s, origin: step.origin }, here));
+    }
+    main.push(here.size > 0 ? substitute(step, here) : step);
+  });
+  return { main, streamedBytes };
+}
+
+/** The step with some buffers exchanged for others. */
+export function substitute(step: Step, by: ReadonlyMap<Buffer, Buffer>): Step {
+  const swap = <T extends { buffer: Buffer }>(x: T): T => {
+    const other = by.get(x.buffer);
+    return other === undefined ? x : { ...x, buffer: other };
+  };
+  const fields = Object.entries(step.instruction).map(([k, v]) => [k, typeof v === 'object' && v !== null && 'buffer' in v ? swap(v as { buffer: Buffer }) : v]);
+  const descriptors = step.descriptors?.map((d): BufferDescriptor => {
+    const index = d.indexBuffer === undefined ? undefined : (by.get(d.indexBuffer) ?? d.indexBuffer);
+    return { ...d, src: swap(d.src), dst: swap(d.dst), ...(index && { indexBuffer: index }) };
+  });
+  return { ...step, instruction: Object.fromEntries(fields) as Step['instruction'], ...(descriptors && { descriptors }) };
+}
+

@@ -1,0 +1,91 @@
+// The functions that instructions name by number: ALU operations of DVE and POOL, activation functions of ACT, comparisons.
+// Order is encoding: append only.
+
+/**
+ * op(a, b). Where every input is of an integer type the operation is exact in 32 bits (uint32 where an input is u32, else
+ * int32, wrapping unless the instruction's `exact` flag traps on overflow), else it is fp32. Comparisons give 1 or 0.
+ * `mod` takes the sign of the dividend, `floormod` that of the divisor; integer `divide` truncates, `floordiv` floors; by 0 it gives 0.
+ * `bypass` gives a. Bit operations and shifts work on integers only.
+ * max and min of a NaN are NaN.
+ */
+export const ALU_OPS = [
+  'bypass',
+  'add',
+  'subtract',
+  'multiply',
+  'divide',
+  'max',
+  'min',
+  'pow',
+  'mod',
+  'floormod',
+  'floordiv',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+  'and',
+  'or',
+  'xor',
+  'shl',
+  'shr',
+  'sar',
+  'logical_and',
+  'logical_or',
+  'logical_xor',
+] as const;
+export type AluOp = (typeof ALU_OPS)[number];
+
+/** Associative operations that reduce rows (`accumulate`, REDUCE, PARTITION_REDUCE); from left to right, in fp32 or exact int32. */
+export const REDUCE_OPS = ['add', 'max', 'min', 'multiply', 'and', 'or', 'xor'] as const;
+export type ReduceOp = (typeof REDUCE_OPS)[number];
+
+/** f(x) of ACT, x = in * scale + bias in fp32 (two roundings), f rounded once from float64; alpha is the instruction's. */
+export const ACT_FUNCTIONS = [
+  'copy',
+  'exp',
+  'ln',
+  'sqrt',
+  'rsqrt',
+  'square',
+  'abs',
+  'sign',
+  'reciprocal',
+  'relu',
+  'leaky_relu',
+  'elu',
+  'sigmoid',
+  'tanh',
+  'silu',
+  'gelu',
+  'gelu_tanh',
+  'softplus',
+  'mish',
+  'erf',
+  'sin',
+  'cos',
+  'tan',
+  'asin',
+  'acos',
+  'atan',
+  'sinh',
+  'cosh',
+  'asinh',
+  'acosh',
+  'atanh',
+  'floor',
+  'ceil',
+  'round',
+  'trunc',
+  'exp2',
+  'log2',
+  'log1p',
+  'expm1',
+] as const;
+export type ActFunction = (typeof ACT_FUNCTIONS)[number];
+
+/** Comparisons of an affine index or a register with zero or an operand. */
+export const COMPARISONS = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const;
+export type Comparison = (typeof COMPARISONS)[number];

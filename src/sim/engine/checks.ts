@@ -1,0 +1,187 @@
+// What is proven of an execution while it is simulated (MACHINE 4): every instruction is valid, no data race, no read of bytes
+// that nobody wrote, no write to a pin, no PSUM accumulation without start. Faults carry the fact; the timeline adds the place.
+// Stream numbers: core * (engines + queues) + engine, or + engines + queue. Knows neither time nor semaphores' counts.
+import type { NeffcError } from '../../base/diagnostic.js';
+import { ENGINES, PARTITIONS, type Target } from '../../chip/target.js';
+import type { Footprint, Region } from '../../isa/footprint.js';
+import { checkDescriptor } from '../../isa/rules-descriptor.js';
+import type { Pin, Program } from '../../isa/program.js';
+import { checkInstruction } from '../../isa/validity.js';
+import type { Step } from './code.js';
+import { fault } from './faults.js';
+import { BandMap, eachRun, type IntervalMap } from './interval-map.js';
+import { type Access, type Mark, RaceDetector } from './races.js';
+import type { DescriptorPlan } from './transfer-plan.js';
+import type { Hole, WrittenBytes } from './written.js';
+
+/** The instruction or transfer behind an access. */
+export interface Origin {
+  readonly core: number;
+  /** Queue of a transfer; `step` is then its trigger. */
+  readonly queue?: number;
+  readonly step: Step;
+}
+
+/** How messages name an instruction or transfer. */
+export type Naming = (origin: Origin) => string;
+
+export function pinRegion({ start, parts, base, bytes }: Pin): Region {
+  const span = { space: 'sbuf', variable: 0, start, parts, partitionStep: 1, certain: true } as const;
+  return { ...span, lo: base, hi: base + bytes, base, run: bytes, counts: [], strides: [] };
+}
+
+/** `sbuf partitions 0..127, bytes 4096..8191`; a pattern with gaps is given by its hull. */
+export function regionText(r: Region, program: Program): string {
+  const bytes = `bytes ${r.lo}..${r.hi - 1}`;
+  if (r.space === 'dram') return `${program.variables[r.variable]?.name ?? `variable ${r.variable}`} ${bytes}`;
+  const last = r.start + (r.parts - 1) * r.partitionStep;
+  return `${r.space} partitions ${r.start}..${last}, ${bytes}`;
+}
+
+/** The fault of reading bytes that nobody wrote. */
+export function unwritten(region: Region, hole: Hole, program: Program): NeffcError {
+  return fault('unwritten', `reads ${regionText(region, program)}, of which ${holeText(region, hole)} was not written before`);
+}
+
+function holeText(region: Region, { partition, offset }: Hole): string {
+  return region.space === 'dram' ? `byte ${offset}` : `partition ${partition} byte ${offset}`;
+}
+
+export class Checks {
+  private readonly program: Program;
+  private readonly target: Target;
+  private readonly naming: Naming;
+  private readonly races: RaceDetector<Origin>;
+  private readonly perCore: number;
+  /** Pinned ranges, by executable. */
+  private readonly pins = new BandMap(PARTITIONS);
+  private readonly written: WrittenBytes[] = [];
+  /** Executable whose pins each core may write now; -1 for none. */
+  private readonly filling: number[] = [];
+  private readonly valid = new WeakSet<Step | DescriptorPlan>();
+
+  constructor(program: Program, target: Target, cores: number, sharedDram: boolean, naming: Naming) {
+    this.program = program;
+    this.target = target;
+    this.naming = naming;
+    this.perCore = ENGINES.length + target.dma.queues;
+    this.races = new RaceDetector(cores, this.perCore, sharedDram);
+    for (const [e, executable] of program.executables.entries()) {
+      for (const pin of executable.pins) this.pins.set(pinRegion(pin), e);
+    }
+  }
+
+  /** A core starts an execution. @param filling executable whose `load` it is, -1 for a `main` */
+  begin(core: number, written: WrittenBytes, filling: number): void {
+    this.races.synchronise(core);
+    this.written[core] = written;
+    this.filling[core] = filling;
+  }
+
+  mark(stream: number): Mark {
+    return this.races.mark(stream);
+  }
+
+  /** What the stream does from here on happens after the marked event. */
+  join(stream: number, mark: Mark): void {
+    this.races.join(stream, mark);
+  }
+
+  /** An engine's instruction takes effect. */
+  instruction(stream: number, origin: Origin): void {
+    const { step } = origin;
+    if (!this.valid.has(step)) this.validate(step);
+    this.races.event(stream);
+    const { reads, writes } = step.footprint();
+    if (reads.length + writes.length === 0) return;
+    const accumulates = step.instr.m === 'MATMUL' && !step.instr.start;
+    for (const region of reads) {
+      const destination = accumulates && region.space === 'psum';
+      this.requireWritten(origin.core, region, destination);
+      // The write of the same bytes finds all races that this read could have.
+      if (!destination) this.access(stream, { region, written: false, origin });
+    }
+    for (const region of writes) this.write(stream, region, origin);
+  }
+
+  /** A transfer takes effect: after its trigger, and after the queue's transfers before it. */
+  transfer(stream: number, trigger: Mark, footprints: readonly Footprint[], origin: Origin): void {
+    this.races.join(stream, trigger);
+    this.races.event(stream);
+    for (const { reads, writes } of footprints) {
+      for (const region of reads) {
+        this.requireWritten(origin.core, region, false);
+        const constant = region.space === 'dram' && this.program.variables[region.variable]?.kind === 'constant';
+        if (!constant) this.access(stream, { region, written: false, origin });
+      }
+      for (const region of writes) this.write(stream, region, origin);
+    }
+  }
+
+  /** A descriptor is triggered. */
+  descriptor(plan: DescriptorPlan): void {
+    if (this.valid.has(plan)) return;
+    const [violation] = checkDescriptor(plan.descriptor, this.target, this.program.variables);
+    if (violation !== undefined) throw fault('encoding', `descriptor: ${violation.message}`);
+    this.valid.add(plan);
+  }
+
+  get full(): boolean {
+    return this.races.full;
+  }
+
+  prune(alive: readonly Mark[]): void {
+    this.races.prune(alive);
+  }
+
+  private validate(step: Step): void {
+    const [violation] = checkInstruction(step.instr, this.target, step.fragment.engine);
+    if (violation !== undefined) throw fault('encoding', violation.message);
+    this.valid.add(step);
+  }
+
+  private requireWritten(core: number, region: Region, accumulates: boolean): void {
+    const hole = this.written[core]!.hole(region);
+    if (hole === undefined) return;
+    if (!accumulates) throw unwritten(region, hole, this.program);
+    throw fault('accumulate', `accumulates onto ${regionText(region, this.program)}, of which ${holeText(region, hole)} was not started`);
+  }
+
+  private write(stream: number, region: Region, origin: Origin): void {
+    if (region.space === 'sbuf') this.requireUnpinned(region, this.filling[origin.core]!);
+    this.access(stream, { region, written: true, origin });
+    this.written[origin.core]!.add(region);
+  }
+
+  private requireUnpinned(region: Region, filling: number): void {
+    const executable = this.pins.find(region, (map) => pinnedBy(map, region, filling));
+    if (executable === undefined) return;
+    const name = this.program.executables[executable]?.name ?? executable;
+    throw fault('pin', `writes ${regionText(region, this.program)}, where ${name} has pinned data`);
+  }
+
+  private access(stream: number, access: Access<Origin>): void {
+    // Rows chosen at run time are unknown only where no data is simulated.
+    if (!access.region.certain) return;
+    const other = this.races.access(stream, access);
+    if (other === undefined) return;
+    const verb = (a: Access<Origin>): string => (a.written ? 'writes' : 'reads');
+    const mine = regionText(access.region, this.program);
+    const theirs = `${this.naming(other.origin)} ${verb(other)} ${regionText(other.region, this.program)}`;
+    throw fault('race', `${verb(access)} ${mine} while ${theirs}; no wait orders the two`);
+  }
+}
+
+/** Another executable than `filling` that has a pin among the region's bytes. */
+function pinnedBy(map: IntervalMap, region: Region, filling: number): number | undefined {
+  let found: number | undefined;
+  const look = (lo: number, hi: number): number | undefined => {
+    map.each(lo, hi, (executable) => {
+      if (executable !== filling) found = executable;
+    });
+    return found;
+  };
+  if (look(region.lo, region.hi) === undefined || region.counts.length === 0) return found;
+  found = undefined;
+  return eachRun(region, look);
+}

@@ -1,0 +1,35 @@
+// The report of a deadlock: who waits for which count of whom, and why that count does not come.
+import type { ProgramCode } from './code.js';
+import type { Counter } from './counter.js';
+import type { CoreRun, EngineRun } from './run-state.js';
+
+/** One sentence per engine that waits. */
+export function describeDeadlock(
+  cores: readonly CoreRun[],
+  counter: (core: CoreRun, semaphore: number) => Counter<EngineRun>,
+  code: ProgramCode,
+): string {
+  const sentences: string[] = [];
+  const streams = cores.flatMap((core) => core.engines);
+  for (const e of streams) {
+    if (e.ended || e.step === undefined) continue;
+    const { step } = e;
+    const core = cores.length === 1 ? '' : `core ${e.core.index} `;
+    for (const wait of step.waits) {
+      const value = wait.regs.reduce((n, r) => n + (e.stream.registers[r] ?? 0), wait.value);
+      const c = counter(e.core, wait.semaphore);
+      if (value <= c.count) continue;
+      const at = `${code.nameOf(step.fragment)} #${step.index} ${step.instr.m}`;
+      sentences.push(`${core}${e.engine} at ${at} waits for ${value} of semaphore ${wait.semaphore}, ${why(c, streams)}`);
+    }
+  }
+  return `deadlock: ${sentences.join('; ')}`;
+}
+
+function why(counter: Counter<EngineRun>, streams: readonly EngineRun[]): string {
+  if (counter.owner < 0) return `which nobody has incremented (count ${counter.count})`;
+  const owner = streams.find((e) => e.streamId === counter.owner);
+  if (owner === undefined) return `which counts to ${counter.count} and whose queue has nothing left to transfer`;
+  const state = owner.ended ? 'has ended' : 'waits too';
+  return `which ${owner.engine} has brought to ${counter.count}; ${owner.engine} ${state}`;
+}
