@@ -21,17 +21,17 @@ function leaves(record: Json, prefix = ''): string[] {
 /** The code and sentence of what is wrong with a value; undefined where nothing is. */
 function fault(path: TargetPath, value: unknown): readonly [code: string, message: string] | undefined {
   const field = TARGET_FIELDS[path];
-  if (value === undefined) return ['E3301', `${path} is missing`];
+  if (value === undefined) return ['E3401', `${path} is missing`];
   if (field.type === 'integer') {
-    if (typeof value !== 'number' || !Number.isInteger(value)) return ['E3302', `${path} must be an integer`];
+    if (typeof value !== 'number' || !Number.isInteger(value)) return ['E3402', `${path} must be an integer`];
     const { min, max, unit } = field;
     if (value < min || value > max)
-      return ['E3303', `${path} = ${value} is outside ${min}..${max} ${unit}`.trimEnd()];
+      return ['E3403', `${path} = ${value} is outside ${min}..${max} ${unit}`.trimEnd()];
     return undefined;
   }
-  if (typeof value !== field.type) return ['E3302', `${path} must be a ${field.type}`];
+  if (typeof value !== field.type) return ['E3402', `${path} must be a ${field.type}`];
   if (typeof value === 'string' && !TARGET_NAME.test(value)) {
-    return ['E3303', `${path} must be up to 64 lower-case letters, digits, - and _`];
+    return ['E3403', `${path} must be up to 64 lower-case letters, digits, - and _`];
   }
   return undefined;
 }
@@ -50,7 +50,7 @@ function setAt(record: Record<string, unknown>, path: string, value: unknown): v
 /**
  * The target that parsed JSON describes.
  * @param file name for the place of diagnostics
- * @throws E3301 (missing or unknown field, not an object), E3302 (wrong type), E3303 (out of range), all of them in one error
+ * @throws E3401 (missing or unknown field, not an object), E3402 (wrong type), E3403 (out of range), all of them in one error
  */
 export function loadTarget(json: unknown, file: string): Target {
   const diagnostics: Diagnostic[] = [];
@@ -64,14 +64,14 @@ export function loadTarget(json: unknown, file: string): Target {
     });
   };
   const given = isRecord(json) ? json : {};
-  if (!isRecord(json)) complain('E3301', 'a target file holds one JSON object');
+  if (!isRecord(json)) complain('E3401', 'a target file holds one JSON object');
   const base = BUILTIN_TARGETS.find((t) => t.name === given.base);
   if (given.base !== undefined && base === undefined) {
-    complain('E3303', `base must be one of ${BUILTIN_TARGETS.map((t) => t.name).join(', ')}`);
+    complain('E3403', `base must be one of ${BUILTIN_TARGETS.map((t) => t.name).join(', ')}`);
   }
   for (const path of leaves(given)) {
     if (path !== 'base' && !Object.hasOwn(TARGET_FIELDS, path))
-      complain('E3301', `a target has no field ${path}`);
+      complain('E3401', `a target has no field ${path}`);
   }
   const target: Record<string, unknown> = {};
   for (const path of TARGET_PATHS) {

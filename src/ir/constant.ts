@@ -13,7 +13,15 @@ export type Recipe =
   /** Every element is the element in `bytes`. */
   | { readonly kind: 'splat'; readonly bytes: Uint8Array }
   /** Output `result` of an operator's evaluator over other constants. */
-  | { readonly kind: 'apply'; readonly op: string; readonly attrs: Attrs; readonly inputs: readonly Constant[]; readonly result: number };
+  | {
+      readonly kind: 'apply';
+      readonly op: string;
+      readonly attrs: Attrs;
+      readonly inputs: readonly Constant[];
+      readonly result: number;
+    }
+  /** Read from text that names the bytes by their hash; it has a type, but no values. */
+  | { readonly kind: 'opaque'; readonly hash: string };
 
 /** Elements unpacked (sub-byte types take a byte each), little-endian, row-major. Strings: see `strings`. */
 export interface Constant {
@@ -25,8 +33,18 @@ export interface Constant {
   cache?: Uint8Array;
 }
 
-export function bytesConstant(dtype: DType, shape: readonly number[], bytes: Uint8Array, name?: string): Constant {
-  return { dtype, shape, recipe: { kind: 'bytes', bytes, ...(name !== undefined && { name }) }, cache: bytes };
+export function bytesConstant(
+  dtype: DType,
+  shape: readonly number[],
+  bytes: Uint8Array,
+  name?: string,
+): Constant {
+  return {
+    dtype,
+    shape,
+    recipe: { kind: 'bytes', bytes, ...(name !== undefined && { name }) },
+    cache: bytes,
+  };
 }
 
 export function splatConstant(dtype: DType, shape: readonly number[], element: Uint8Array): Constant {

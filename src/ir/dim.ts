@@ -44,7 +44,8 @@ function make(terms: Map<string, number>): Dim {
   return dim;
 }
 
-const termsOf = (d: Dim): ReadonlyMap<string, number> => (typeof d === 'number' ? new Map([['', d]]) : d.terms);
+const termsOf = (d: Dim): ReadonlyMap<string, number> =>
+  typeof d === 'number' ? new Map([['', d]]) : d.terms;
 
 export function addDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return a + b;
@@ -75,7 +76,8 @@ export function floorDivideDim(a: Dim, divisor: number): Dim {
   if (divisor === 1) return a;
   const whole = new Map<string, number>();
   const rest = new Map<string, number>();
-  for (const [k, v] of a.terms) (v % divisor === 0 ? whole : rest).set(k, v % divisor === 0 ? v / divisor : v);
+  for (const [k, v] of a.terms)
+    (v % divisor === 0 ? whole : rest).set(k, v % divisor === 0 ? v / divisor : v);
   const remainder = make(rest);
   if (typeof remainder === 'number') {
     return addDims(make(whole), Math.floor(remainder / divisor));
@@ -93,8 +95,7 @@ export function evaluateDim(d: Dim, symbols: ReadonlyMap<string, number>): numbe
     let product = coefficient;
     for (const atom of factors(key)) {
       const division = divisions.get(atom);
-      const value =
-        division === undefined ? symbols.get(atom) : evaluateDim(division.numerator, symbols);
+      const value = division === undefined ? symbols.get(atom) : evaluateDim(division.numerator, symbols);
       if (value === undefined) return undefined;
       product *= division === undefined ? value : Math.floor(value / division.divisor);
     }

@@ -17,7 +17,9 @@ export function staticShape(t: TensorType): readonly number[] | undefined {
 }
 
 export function sameType(a: TensorType, b: TensorType): boolean {
-  return a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((d, i) => d === b.shape[i]);
+  return (
+    a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((d, i) => d === b.shape[i])
+  );
 }
 
 /** Product of integer dims (1 for a scalar). */

@@ -13,7 +13,6 @@ import type { Instruction, Mnemonic } from './table.js';
 import { MNEMONICS } from './table.js';
 
 const HEADER_BYTES = 8;
-const WAIT_BYTES = 8;
 const NO_INCREMENT = 0xffff;
 const SPACES: readonly Space[] = ['sbuf', 'psum'];
 const SCALAR_KINDS = ['f32', 'i32', 'column'] as const;
@@ -257,6 +256,3 @@ export function decodeStream(bytes: Uint8Array): Instruction[] {
   while (from.at < from.end) instrs.push(readInstruction(from));
   return instrs;
 }
-
-/** Bytes of one encoded wait, and of an instruction without waits, fields and bindings. */
-export const ENVELOPE_BYTES = { header: HEADER_BYTES, wait: WAIT_BYTES, binding: 2 } as const;

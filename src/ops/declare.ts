@@ -1,8 +1,10 @@
 // What an operator is: one declaration from which schema check, inference, folding, tolerances, costs, docs and property
 // tests follow. Files of this folder hold one family each; table.ts collects them.
-import type { HostTensor } from '../base/tensor.js';
+
 import type { Random } from '../base/random.js';
+import type { HostTensor } from '../base/tensor.js';
 import type { Attrs, Constant } from '../ir/constant.js';
+import type { Region } from '../ir/graph.js';
 import type { TensorType } from '../ir/type.js';
 
 export type AttrKind = 'int' | 'float' | 'bool' | 'string' | 'ints' | 'dtype';
@@ -27,6 +29,8 @@ export interface OperandSpec {
 export interface InferContext {
   readonly inputs: readonly TensorType[];
   readonly attrs: Attrs;
+  /** Of operators that have regions. */
+  readonly regions: readonly Region[];
   /** The operand's constant, where it is one. */
   constant(index: number): Constant | undefined;
 }

@@ -4,6 +4,7 @@ import { PARTITIONS, type Target } from '../chip/target.js';
 import type { Space } from '../isa/operands.js';
 import type { Program } from '../isa/program.js';
 import { createDram, type Dram } from './dram.js';
+import { createWasmCore, type WasmCore } from './exec/wasm/core.js';
 import { trap } from './trap.js';
 
 /** The linear memory as typed arrays; it never grows, so they stay valid. */
@@ -28,6 +29,8 @@ export interface Machine {
   readonly spaces: Readonly<Record<Space, SpaceLayout>>;
   readonly views: Views;
   readonly dram: Dram;
+  /** The kernels that work on the linear memory; absent where instructions run in plain TypeScript. */
+  readonly wasm?: WasmCore;
 }
 
 export interface MachineOptions {
@@ -46,15 +49,17 @@ export function createMachine(
 ): Machine {
   const psumPartitionBytes = target.psum.banks * target.psum.bankBytes;
   const sbufBytes = PARTITIONS * target.sbufPartitionBytes;
-  const buffer = new ArrayBuffer(sbufBytes + PARTITIONS * psumPartitionBytes);
+  const bytes = sbufBytes + PARTITIONS * psumPartitionBytes;
+  const wasm = options.kernels === 'plain' ? undefined : createWasmCore(bytes);
   return {
     target,
     spaces: {
       sbuf: { base: 0, partitionBytes: target.sbufPartitionBytes },
       psum: { base: sbufBytes, partitionBytes: psumPartitionBytes },
     },
-    views: viewsOf(buffer),
+    views: viewsOf(wasm?.buffer ?? new ArrayBuffer(bytes)),
     dram: options.dram ?? createDram(program.variables, options.constants ?? new Uint8Array(0)),
+    ...(wasm && { wasm: wasm.core }),
   };
 }
 

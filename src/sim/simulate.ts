@@ -100,7 +100,8 @@ export class Device {
 
   constructor(options: DeviceOptions) {
     const { program, target, cores = 1, sharedDram = false } = options;
-    if (!Number.isInteger(cores) || cores < 1) throw usageError('E2042', `a device needs at least one core, not ${cores}`);
+    if (!Number.isInteger(cores) || cores < 1)
+      throw usageError('E2042', `a device needs at least one core, not ${cores}`);
     this.o = options;
     this.code = codeOf(program, target);
     this.mode = options.checks ?? 'once';
@@ -112,25 +113,33 @@ export class Device {
       written: sharedDram ? common : new WrittenDram(program.variables),
       pinned: new BandMap(PARTITIONS),
     }));
-    this.naming = ({ core, queue, step }) => {
+    this.naming = (core, step, queue) => {
       const { fragment, index, instr } = step;
       const where = `${fragment.engine} ${this.code.nameOf(fragment)} #${index}`;
       const prefix = cores === 1 ? '' : `core ${core} `;
-      return `${prefix}${queue === undefined ? '' : `transfer of queue ${queue}, triggered by `}${where} (${disassemble(instr)})`;
+      return `${prefix}${queue < 0 ? '' : `transfer of queue ${queue}, triggered by `}${where} (${disassemble(instr)})`;
     };
   }
 
   /** Runs the `load` fragments of all executables once, in order, on each of the cores (all, where none is named). */
-  load(cores: readonly number[] = this.cores.map((_, core) => core), options: ExecuteOptions = {}): ExecutionResult {
+  load(
+    cores: readonly number[] = this.cores.map((_, core) => core),
+    options: ExecuteOptions = {},
+  ): ExecutionResult {
     const { executables } = this.o.program;
-    const jobs = cores.flatMap((core) => executables.map((_, executable): Job => ({ core, executable, phase: 'load' })));
+    const jobs = cores.flatMap((core) =>
+      executables.map((_, executable): Job => ({ core, executable, phase: 'load' })),
+    );
     return this.run(jobs, options);
   }
 
   /** Runs executions in one timeline: those of one core one after another, cores at the same time. */
   execute(executions: Execution | readonly Execution[], options: ExecuteOptions = {}): ExecutionResult {
     const list = 'core' in executions ? [executions] : executions;
-    return this.run(list.map((e): Job => ({ ...e, executable: this.executableIndex(e.executable), phase: 'main' })), options);
+    return this.run(
+      list.map((e): Job => ({ ...e, executable: this.executableIndex(e.executable), phase: 'main' })),
+      options,
+    );
   }
 
   /** Puts bytes into a variable of a core. */
@@ -138,7 +147,10 @@ export class Device {
     const index = this.variableIndex(variable);
     const store = this.machine(core).dram.writable(index);
     if (offset < 0 || offset + bytes.length > store.length) {
-      throw usageError('E2043', `${bytes.length} bytes at ${offset} do not fit ${this.o.program.variables[index]?.name} of ${store.length} bytes`);
+      throw usageError(
+        'E2043',
+        `${bytes.length} bytes at ${offset} do not fit ${this.o.program.variables[index]?.name} of ${store.length} bytes`,
+      );
     }
     store.set(bytes, offset);
     this.cores[core]?.written.addRange(index, offset, offset + bytes.length);
@@ -156,7 +168,8 @@ export class Device {
 
   private memory(core: number): CoreMemory {
     const memory = this.cores[core];
-    if (memory === undefined) throw usageError('E2042', `core ${core} does not exist; the device has ${this.cores.length}`);
+    if (memory === undefined)
+      throw usageError('E2042', `core ${core} does not exist; the device has ${this.cores.length}`);
     return memory;
   }
 
@@ -165,15 +178,22 @@ export class Device {
     if (memory.machine !== undefined) return memory.machine;
     const { target, program, constants = new Uint8Array(0), sharedDram } = this.o;
     if (sharedDram === true) this.sharedStore ??= createDram(program.variables, constants);
-    memory.machine = createMachine(target, program, { constants, ...(this.sharedStore && { dram: this.sharedStore }) });
+    memory.machine = createMachine(target, program, {
+      constants,
+      ...(this.sharedStore && { dram: this.sharedStore }),
+    });
     return memory.machine;
   }
 
   private executableIndex(executable: string | number): number {
     const { executables } = this.o.program;
-    const index = typeof executable === 'number' ? executable : executables.findIndex((e) => e.name === executable);
+    const index =
+      typeof executable === 'number' ? executable : executables.findIndex((e) => e.name === executable);
     if (executables[index] !== undefined) return index;
-    throw usageError('E2041', `there is no executable ${executable}; there are ${executables.map((e) => e.name).join(', ')}`);
+    throw usageError(
+      'E2041',
+      `there is no executable ${executable}; there are ${executables.map((e) => e.name).join(', ')}`,
+    );
   }
 
   private variableIndex(variable: string | number): number {
@@ -188,16 +208,24 @@ export class Device {
     const dry = options.timingOnly === true && this.o.timingOnly !== true;
     const mode = dry ? 'off' : this.mode;
     const all = mode === 'always' || (mode === 'once' && jobs.some((job) => !isProven(this.code, job)));
-    const before = mode === 'once' && !all && this.o.target.branches ? this.cores.map((c) => c.written.copy()) : [];
+    const before =
+      mode === 'once' && !all && this.o.target.branches ? this.cores.map((c) => c.written.copy()) : [];
     const trace = options.trace === true ? new TraceBuilder() : undefined;
-    const memories = dry || this.o.timingOnly === true ? {} : { machine: (core: number) => this.machine(core) };
+    const memories =
+      dry || this.o.timingOnly === true ? {} : { machine: (core: number) => this.machine(core) };
     const result = this.timeline(jobs, {
       ...memories,
       jitter: this.jitter,
       trace,
       chain: options.chain === true ? this.newChain() : undefined,
       length: options.length,
-      ...(mode === 'off' ? {} : this.shadow(jobs, all, this.cores.map((c) => c.written))),
+      ...(mode === 'off'
+        ? {}
+        : this.shadow(
+            jobs,
+            all,
+            this.cores.map((c) => c.written),
+          )),
     });
     if (all) for (const [i, job] of jobs.entries()) this.noteProof(job, result.jobs[i]);
     else if (mode === 'once') this.proveNewPaths(jobs, result, before);
@@ -208,11 +236,16 @@ export class Device {
       jobs: result.jobs,
       stats: result.stats,
       checks: mode === 'off' ? 'none' : all ? 'all' : 'data',
-      ...(trace && { trace: trace.finish(this.code.fragments.map(({ kind, index, engine }) => ({ kind, index, engine }))) }),
+      ...(trace && {
+        trace: trace.finish(this.code.fragments.map(({ kind, index, engine }) => ({ kind, index, engine }))),
+      }),
     };
   }
 
-  private timeline(jobs: readonly Job[], options: Partial<TimelineOptions> & Pick<TimelineOptions, 'jitter'>): TimelineResult {
+  private timeline(
+    jobs: readonly Job[],
+    options: Partial<TimelineOptions> & Pick<TimelineOptions, 'jitter'>,
+  ): TimelineResult {
     const { watchdog = DEFAULT_WATCHDOG, describe } = this.o;
     return new Timeline({
       code: this.code,
@@ -264,20 +297,26 @@ export class Device {
   private watchState({ core, plans }: Transfer): void {
     const { written } = this.memory(core.index);
     for (const plan of plans) {
-      const { reads, writes } = core.machine === undefined ? plan.footprint() : footprintNow(plan, core.machine);
+      const { reads, writes } =
+        core.machine === undefined ? plan.footprint() : footprintNow(plan, core.machine);
       for (const region of reads) {
-        const hole = region.space === 'dram' && written.isState(region.variable) ? written.hole(region) : undefined;
+        const hole =
+          region.space === 'dram' && written.isState(region.variable) ? written.hole(region) : undefined;
         if (hole !== undefined) throw unwritten(region, hole, this.o.program);
       }
-      for (const region of writes) if (region.space === 'dram' && written.isState(region.variable)) written.add(region);
+      for (const region of writes)
+        if (region.space === 'dram' && written.isState(region.variable)) written.add(region);
     }
   }
 
   /** Executions whose branches went a way not seen before are repeated without data, with the words they loaded, and checked. */
   private proveNewPaths(jobs: readonly Job[], result: TimelineResult, before: readonly WrittenDram[]): void {
     const ended = jobs.map((job, i) => ({ job, outcome: result.jobs[i] }));
-    if (ended.every(({ job, outcome }) => outcome === undefined || isPathProven(this.code, job, outcome))) return;
-    const replay = ended.map(({ job, outcome }): Job => (outcome === undefined ? job : { ...job, loads: outcome.loads }));
+    if (ended.every(({ job, outcome }) => outcome === undefined || isPathProven(this.code, job, outcome)))
+      return;
+    const replay = ended.map(
+      ({ job, outcome }): Job => (outcome === undefined ? job : { ...job, loads: outcome.loads }),
+    );
     this.timeline(replay, { jitter: EXACT, ...this.shadow(replay, true, before) });
     for (const { job, outcome } of ended) this.noteProof(job, outcome);
   }
@@ -304,9 +343,17 @@ export interface TimingOptions extends ExecuteOptions {
 }
 
 /** The time of one execution from the program alone, without data and without checks. */
-export function simulateTiming(program: Program, executable: string | number, target: Target, options: TimingOptions = {}): ExecutionResult {
+export function simulateTiming(
+  program: Program,
+  executable: string | number,
+  target: Target,
+  options: TimingOptions = {},
+): ExecutionResult {
   const { cores = 1, loads, shuffleSeed, ...rest } = options;
   const device = createDevice({ target, program, cores, shuffleSeed, timingOnly: true, checks: 'off' });
-  const executions = Array.from({ length: cores }, (_, core): Execution => ({ core, executable, ...(loads && { loads }) }));
+  const executions = Array.from(
+    { length: cores },
+    (_, core): Execution => ({ core, executable, ...(loads && { loads }) }),
+  );
   return device.execute(executions, rest);
 }

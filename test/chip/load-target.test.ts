@@ -36,24 +36,24 @@ describe('loadTarget', () => {
         branches: 'yes',
       }),
     ).toEqual([
-      'E3301 a target has no field dram.speed',
-      'E3301 a target has no field clockMhz',
-      'E3303 name must be up to 64 lower-case letters, digits, - and _',
-      'E3302 branches must be a boolean',
-      'E3303 dram.bytes = -1 is outside 1024..1099511627776 bytes',
-      'E3302 dram.bytesPerSecond must be an integer',
+      'E3401 a target has no field dram.speed',
+      'E3401 a target has no field clockMhz',
+      'E3403 name must be up to 64 lower-case letters, digits, - and _',
+      'E3402 branches must be a boolean',
+      'E3403 dram.bytes = -1 is outside 1024..1099511627776 bytes',
+      'E3402 dram.bytesPerSecond must be an integer',
     ]);
   });
 
   it.each([[null], [[]], ['inf1'], [{}]])('refuses %j', (json) => {
-    expect(codes(json)).toContain('E3301 coresPerChip is missing');
+    expect(codes(json)).toContain('E3401 coresPerChip is missing');
   });
 
   it('refuses an unknown base and hostile keys', () => {
-    expect(codes({ base: 'inf9', ...INF2 })).toEqual(['E3303 base must be one of inf1, inf2']);
+    expect(codes({ base: 'inf9', ...INF2 })).toEqual(['E3403 base must be one of inf1, inf2']);
     expect(codes(JSON.parse(`{"base":"inf1","__proto__":{"x":1},"constructor":1}`))).toEqual([
-      'E3301 a target has no field __proto__.x',
-      'E3301 a target has no field constructor',
+      'E3401 a target has no field __proto__.x',
+      'E3401 a target has no field constructor',
     ]);
   });
 });

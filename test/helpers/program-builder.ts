@@ -8,7 +8,9 @@ import type { Code, Executable, Pin, Program, Variable } from '../../src/isa/pro
 export type CodeText = Partial<Record<EngineName, string>>;
 
 export interface ProgramText {
-  readonly variables?: readonly (Pick<Variable, 'name' | 'kind' | 'bytes'> & { readonly constantOffset?: number })[];
+  readonly variables?: readonly (Pick<Variable, 'name' | 'kind' | 'bytes'> & {
+    readonly constantOffset?: number;
+  })[];
   readonly segments?: readonly CodeText[];
   readonly segmentDescriptors?: string;
   /** One executable named `main`, or several by name. */
@@ -16,7 +18,9 @@ export interface ProgramText {
   readonly load?: CodeText;
   readonly descriptors?: string;
   readonly pins?: readonly Pin[];
-  readonly executables?: Readonly<Record<string, Pick<ProgramText, 'main' | 'load' | 'descriptors' | 'pins'>>>;
+  readonly executables?: Readonly<
+    Record<string, Pick<ProgramText, 'main' | 'load' | 'descriptors' | 'pins'>>
+  >;
 }
 
 export function code(text: CodeText = {}): Code {

@@ -7,7 +7,7 @@ import { CHIP_DTYPE_BYTES, type Ap, type ChipDType, type Scalar } from '../../is
 import type { Instruction } from '../../isa/table.js';
 import type { Buffer, BufferAp, BufferDescriptor, BufferScalar, Step } from './buffer.js';
 import { copyDescriptors } from './descriptors.js';
-import { broadcastView, chipAxes, sliceAxis, tile, viewShape, type View } from './view.js';
+import { broadcastView, chipAxes, singleAp, sliceAxis, tile, viewShape, type View } from './view.js';
 
 const ENVELOPE = { waits: [], increment: -1, bindings: [] } as const;
 export const NO_AP: Ap = { space: 'sbuf', dtype: 'f32', start: 0, parts: 0, base: 0, counts: [1, 1, 1, 1], strides: [0, 0, 0, 0] };
@@ -210,6 +210,11 @@ export class Builder {
       this.emit(engine, { m: 'REDUCE', op, dst: out, src: full, axes: reduced.length } as never);
       this.charge(engine, full, 1);
     }
+  }
+
+  /** The one access pattern of a view: for instructions whose operands differ in shape. */
+  single(v: View): BufferAp {
+    return singleAp(v);
   }
 
   /** Any other DVE or POOL instruction over single access patterns. */

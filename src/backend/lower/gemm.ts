@@ -1,6 +1,8 @@
 // The matrix product on PE over on-chip views: tiles of 128 stationary columns by one PSUM bank, contraction in ranges of
 // partitions, each tile handed to an epilogue that evicts it. fp32 on a target without fp32 is three bf16 parts and six products.
 import { PE_COLUMNS } from '../../chip/target.js';
+import type { Constant } from '../../ir/constant.js';
+import type { ChipDType } from '../../isa/operands.js';
 import type { LowerContext } from './context.js';
 import { partitionsFrom, sliceAxis, singleAp, viewShape, type View } from './view.js';
 import { laneAxes } from './move.js';
@@ -66,17 +68,37 @@ export function contractible(a: View, b: View): boolean {
   return true;
 }
 
-/** Pairs whose products sum to the exact-enough product in the operands' precision, largest last part first dropped. */
 function exactProducts(c: LowerContext, stationary: View, moving: View): [View, View][] {
   if (stationary.dtype !== 'f32' || c.b.target.peFp32) return [[stationary, moving]];
-  const a = threeParts(c, stationary);
-  const b = threeParts(c, moving);
-  // Products of parts i and j are 2^-8(i+j) of the whole: the six with i + j <= 2 reach fp32 (MACHINE 2).
+  return exactPairs(threeParts(c, stationary), threeParts(c, moving));
+}
+
+/**
+ * Pairs of parts whose products sum to the product: all there is where operands have one part; of three parts each the six
+ * with i + j <= 2, smallest first, since part i of a number is 2^-8i of it (MACHINE 2).
+ */
+export function exactPairs(a: readonly View[], b: readonly View[]): [View, View][] {
+  if (a.length === 1 && b.length === 1) return [[a[0] as View, b[0] as View]];
   const pairs: [View, View][] = [];
   for (let sum = 2; sum >= 0; sum--) {
     for (let i = 0; i <= sum; i++) pairs.push([a[i] as View, b[sum - i] as View]);
   }
   return pairs;
+}
+
+/** A constant [k, m] as stationary weights in the parts that PE needs: one, or three of bf16 split when compiled. */
+export function stationaryParts(c: LowerContext, constant: Constant, dtype: ChipDType): View[] {
+  if (dtype !== 'f32' || c.b.target.peFp32) return [c.weight(constant, [0], dtype, [1])];
+  const apply = (op: string, attrs: Constant['recipe'] extends infer R ? (R extends { attrs: infer A } ? A : never) : never, type: 'f32' | 'bf16', inputs: readonly Constant[]): Constant => ({
+    dtype: type, shape: constant.shape, recipe: { kind: 'apply', op, attrs, inputs, result: 0 },
+  });
+  const narrow = (x: Constant): Constant => apply('cast', { to: 'bf16', saturate: true }, 'bf16', [x]);
+  const rest = (x: Constant, part: Constant): Constant => apply('sub', {}, 'f32', [x, apply('cast', { to: 'f32', saturate: true }, 'f32', [part])]);
+  const hi = narrow(constant);
+  const afterHi = rest(constant, hi);
+  const mid = narrow(afterHi);
+  const lo = narrow(rest(afterHi, mid));
+  return [hi, mid, lo].map((part) => c.weight(part, [0], 'bf16', [1]));
 }
 
 /** x = hi + mid + lo in bf16, by two exact subtractions. */

@@ -1,7 +1,14 @@
 // Which kernel lowers which operator: `neffc ops` and the compiler read this one table.
 import type { Kernel } from './kernel.js';
 import { ELEMENTWISE } from './kernels/elementwise.js';
+import { CONVOLUTION } from './kernels/convolution.js';
+import { INDEXING } from './kernels/indexing.js';
 import { MATMUL } from './kernels/matmul.js';
+import { NORMALIZE } from './kernels/normalize.js';
+import { ORDER } from './kernels/order.js';
+import { POOLING } from './kernels/pooling.js';
+import { REDUCE } from './kernels/reduce.js';
 import { SHAPE } from './kernels/shape.js';
+import { TRANSPOSED } from './kernels/transposed.js';
 
-export const KERNELS: Readonly<Record<string, Kernel>> = { ...ELEMENTWISE, ...MATMUL, ...SHAPE };
+export const KERNELS: Readonly<Record<string, Kernel>> = { ...ELEMENTWISE, ...MATMUL, ...CONVOLUTION, ...POOLING, ...REDUCE, ...TRANSPOSED, ...NORMALIZE, ...ORDER, ...INDEXING, ...SHAPE };

@@ -20,7 +20,7 @@ export function nonFiniteValues(graph: Graph): Set<Value> {
     const constant = constantOf(v);
     // Weights are not searched (they are large): only what a mask or a scalar could be.
     const small = constant !== undefined && constant.shape.reduce((a, b) => a * b, 1) <= 65536;
-    const answer = small && v.type.dtype.startsWith('f') && [...constantNumbers(constant)].some((x) => !(Math.abs(x) <= 3.38e38));
+    const answer = small && v.type.dtype.startsWith('f') && Array.from(constantNumbers(constant)).some((x) => !(Math.abs(x) <= 3.38e38));
     known.set(v, answer);
     return answer;
   };

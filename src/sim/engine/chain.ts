@@ -13,7 +13,12 @@ export class ChainTracker {
   longest = 0;
   private readonly hop: number;
   private readonly shared: Map<number, IntervalMap> | undefined;
-  private readonly cores: { sbuf: BandMap; psum: BandMap; dram: Map<number, IntervalMap>; control: number[] }[] = [];
+  private readonly cores: {
+    sbuf: BandMap;
+    psum: BandMap;
+    dram: Map<number, IntervalMap>;
+    control: number[];
+  }[] = [];
 
   /** @param hop ticks from a result to a reader on another stream */
   constructor(hop: number, sharedDram: boolean) {
@@ -23,11 +28,23 @@ export class ChainTracker {
 
   /** A core starts an execution: all its results are forgotten. */
   begin(core: number): void {
-    this.cores[core] = { sbuf: new BandMap(PARTITIONS), psum: new BandMap(PARTITIONS), dram: this.shared ?? new Map(), control: [] };
+    this.cores[core] = {
+      sbuf: new BandMap(PARTITIONS),
+      psum: new BandMap(PARTITIONS),
+      dram: this.shared ?? new Map(),
+      control: [],
+    };
   }
 
   /** @param stream engine in its core; @param accumulates adds onto its own engine's results, which takes no latency */
-  instruction(core: number, stream: number, { reads, writes }: Footprint, issue: number, latency: number, accumulates: boolean): void {
+  instruction(
+    core: number,
+    stream: number,
+    { reads, writes }: Footprint,
+    issue: number,
+    latency: number,
+    accumulates: boolean,
+  ): void {
     let start = this.cores[core]!.control[stream] ?? 0;
     for (const region of reads) {
       const back = accumulates && region.space === 'psum' ? latency : 0;
@@ -39,13 +56,21 @@ export class ChainTracker {
   /** The engine's later instructions depend on the word it has just loaded. */
   control(core: number, stream: number, { reads }: Footprint, issue: number): void {
     const { control } = this.cores[core]!;
-    for (const region of reads) control[stream] = Math.max(control[stream] ?? 0, this.readable(core, stream, region) + issue);
+    for (const region of reads)
+      control[stream] = Math.max(control[stream] ?? 0, this.readable(core, stream, region) + issue);
   }
 
   /** @param engine that triggers; @param ticks from the trigger's issue to the last byte */
-  transfer(core: number, engine: number, stream: number, footprints: readonly Footprint[], ticks: number): void {
+  transfer(
+    core: number,
+    engine: number,
+    stream: number,
+    footprints: readonly Footprint[],
+    ticks: number,
+  ): void {
     let start = this.cores[core]!.control[engine] ?? 0;
-    for (const { reads } of footprints) for (const region of reads) start = Math.max(start, this.readable(core, engine, region));
+    for (const { reads } of footprints)
+      for (const region of reads) start = Math.max(start, this.readable(core, engine, region));
     for (const { writes } of footprints) this.result(core, stream, writes, start + ticks);
   }
 

@@ -4,26 +4,18 @@
 import type { NeffcError } from '../../base/diagnostic.js';
 import { ENGINES, PARTITIONS, type Target } from '../../chip/target.js';
 import type { Footprint, Region } from '../../isa/footprint.js';
-import { checkDescriptor } from '../../isa/rules-descriptor.js';
 import type { Pin, Program } from '../../isa/program.js';
+import { checkDescriptor } from '../../isa/rules-descriptor.js';
 import { checkInstruction } from '../../isa/validity.js';
 import type { Step } from './code.js';
 import { fault } from './faults.js';
 import { BandMap, eachRun, type IntervalMap } from './interval-map.js';
-import { type Access, type Mark, RaceDetector } from './races.js';
+import { type Mark, RaceDetector } from './races.js';
 import type { DescriptorPlan } from './transfer-plan.js';
 import type { Hole, WrittenBytes } from './written.js';
 
-/** The instruction or transfer behind an access. */
-export interface Origin {
-  readonly core: number;
-  /** Queue of a transfer; `step` is then its trigger. */
-  readonly queue?: number;
-  readonly step: Step;
-}
-
-/** How messages name an instruction or transfer. */
-export type Naming = (origin: Origin) => string;
+/** How messages name an instruction, or a transfer by its queue (-1 for none) and trigger. */
+export type Naming = (core: number, step: Step, queue: number) => string;
 
 export function pinRegion({ start, parts, base, bytes }: Pin): Region {
   const span = { space: 'sbuf', variable: 0, start, parts, partitionStep: 1, certain: true } as const;
@@ -33,14 +25,18 @@ export function pinRegion({ start, parts, base, bytes }: Pin): Region {
 /** `sbuf partitions 0..127, bytes 4096..8191`; a pattern with gaps is given by its hull. */
 export function regionText(r: Region, program: Program): string {
   const bytes = `bytes ${r.lo}..${r.hi - 1}`;
-  if (r.space === 'dram') return `${program.variables[r.variable]?.name ?? `variable ${r.variable}`} ${bytes}`;
+  if (r.space === 'dram')
+    return `${program.variables[r.variable]?.name ?? `variable ${r.variable}`} ${bytes}`;
   const last = r.start + (r.parts - 1) * r.partitionStep;
   return `${r.space} partitions ${r.start}..${last}, ${bytes}`;
 }
 
 /** The fault of reading bytes that nobody wrote. */
 export function unwritten(region: Region, hole: Hole, program: Program): NeffcError {
-  return fault('unwritten', `reads ${regionText(region, program)}, of which ${holeText(region, hole)} was not written before`);
+  return fault(
+    'unwritten',
+    `reads ${regionText(region, program)}, of which ${holeText(region, hole)} was not written before`,
+  );
 }
 
 function holeText(region: Region, { partition, offset }: Hole): string {
@@ -51,14 +47,13 @@ export class Checks {
   private readonly program: Program;
   private readonly target: Target;
   private readonly naming: Naming;
-  private readonly races: RaceDetector<Origin>;
+  private readonly races: RaceDetector<Step>;
   private readonly perCore: number;
   /** Pinned ranges, by executable. */
   private readonly pins = new BandMap(PARTITIONS);
   private readonly written: WrittenBytes[] = [];
   /** Executable whose pins each core may write now; -1 for none. */
   private readonly filling: number[] = [];
-  private readonly valid = new WeakSet<Step | DescriptorPlan>();
 
   constructor(program: Program, target: Target, cores: number, sharedDram: boolean, naming: Naming) {
     this.program = program;
@@ -88,42 +83,41 @@ export class Checks {
   }
 
   /** An engine's instruction takes effect. */
-  instruction(stream: number, origin: Origin): void {
-    const { step } = origin;
-    if (!this.valid.has(step)) this.validate(step);
+  instruction(stream: number, step: Step): void {
+    this.requireValid(step);
     this.races.event(stream);
     const { reads, writes } = step.footprint();
-    if (reads.length + writes.length === 0) return;
     const accumulates = step.instr.m === 'MATMUL' && !step.instr.start;
     for (const region of reads) {
       const destination = accumulates && region.space === 'psum';
-      this.requireWritten(origin.core, region, destination);
+      this.requireWritten(stream, region, destination);
       // The write of the same bytes finds all races that this read could have.
-      if (!destination) this.access(stream, { region, written: false, origin });
+      if (!destination) this.access(stream, region, false, step);
     }
-    for (const region of writes) this.write(stream, region, origin);
+    for (const region of writes) this.write(stream, region, step);
   }
 
   /** A transfer takes effect: after its trigger, and after the queue's transfers before it. */
-  transfer(stream: number, trigger: Mark, footprints: readonly Footprint[], origin: Origin): void {
-    this.races.join(stream, trigger);
+  transfer(stream: number, mark: Mark, footprints: readonly Footprint[], trigger: Step): void {
+    this.races.join(stream, mark);
     this.races.event(stream);
     for (const { reads, writes } of footprints) {
       for (const region of reads) {
-        this.requireWritten(origin.core, region, false);
-        const constant = region.space === 'dram' && this.program.variables[region.variable]?.kind === 'constant';
-        if (!constant) this.access(stream, { region, written: false, origin });
+        this.requireWritten(stream, region, false);
+        const constant =
+          region.space === 'dram' && this.program.variables[region.variable]?.kind === 'constant';
+        if (!constant) this.access(stream, region, false, trigger);
       }
-      for (const region of writes) this.write(stream, region, origin);
+      for (const region of writes) this.write(stream, region, trigger);
     }
   }
 
   /** A descriptor is triggered. */
   descriptor(plan: DescriptorPlan): void {
-    if (this.valid.has(plan)) return;
+    if (plan.valid) return;
     const [violation] = checkDescriptor(plan.descriptor, this.target, this.program.variables);
     if (violation !== undefined) throw fault('encoding', `descriptor: ${violation.message}`);
-    this.valid.add(plan);
+    plan.valid = true;
   }
 
   get full(): boolean {
@@ -134,23 +128,32 @@ export class Checks {
     this.races.prune(alive);
   }
 
-  private validate(step: Step): void {
+  private requireValid(step: Step): void {
+    if (step.valid) return;
     const [violation] = checkInstruction(step.instr, this.target, step.fragment.engine);
     if (violation !== undefined) throw fault('encoding', violation.message);
-    this.valid.add(step);
+    step.valid = true;
   }
 
-  private requireWritten(core: number, region: Region, accumulates: boolean): void {
-    const hole = this.written[core]!.hole(region);
+  private coreOf(stream: number): number {
+    return Math.floor(stream / this.perCore);
+  }
+
+  private requireWritten(stream: number, region: Region, accumulates: boolean): void {
+    const hole = this.written[this.coreOf(stream)]!.hole(region);
     if (hole === undefined) return;
     if (!accumulates) throw unwritten(region, hole, this.program);
-    throw fault('accumulate', `accumulates onto ${regionText(region, this.program)}, of which ${holeText(region, hole)} was not started`);
+    throw fault(
+      'accumulate',
+      `accumulates onto ${regionText(region, this.program)}, of which ${holeText(region, hole)} was not started`,
+    );
   }
 
-  private write(stream: number, region: Region, origin: Origin): void {
-    if (region.space === 'sbuf') this.requireUnpinned(region, this.filling[origin.core]!);
-    this.access(stream, { region, written: true, origin });
-    this.written[origin.core]!.add(region);
+  private write(stream: number, region: Region, origin: Step): void {
+    const core = this.coreOf(stream);
+    if (region.space === 'sbuf') this.requireUnpinned(region, this.filling[core]!);
+    this.access(stream, region, true, origin);
+    this.written[core]!.add(region);
   }
 
   private requireUnpinned(region: Region, filling: number): void {
@@ -160,15 +163,18 @@ export class Checks {
     throw fault('pin', `writes ${regionText(region, this.program)}, where ${name} has pinned data`);
   }
 
-  private access(stream: number, access: Access<Origin>): void {
+  private access(stream: number, region: Region, written: boolean, origin: Step): void {
     // Rows chosen at run time are unknown only where no data is simulated.
-    if (!access.region.certain) return;
-    const other = this.races.access(stream, access);
+    if (!region.certain) return;
+    const other = this.races.access(stream, region, written, origin);
     if (other === undefined) return;
-    const verb = (a: Access<Origin>): string => (a.written ? 'writes' : 'reads');
-    const mine = regionText(access.region, this.program);
-    const theirs = `${this.naming(other.origin)} ${verb(other)} ${regionText(other.region, this.program)}`;
-    throw fault('race', `${verb(access)} ${mine} while ${theirs}; no wait orders the two`);
+    const queue = (other.stream % this.perCore) - ENGINES.length;
+    const who = this.naming(this.coreOf(other.stream), other.origin, Math.max(-1, queue));
+    const theirs = `${who} ${other.written ? 'writes' : 'reads'} ${regionText(other.region, this.program)}`;
+    throw fault(
+      'race',
+      `${written ? 'writes' : 'reads'} ${regionText(region, this.program)} while ${theirs}; no wait orders the two`,
+    );
   }
 }
 

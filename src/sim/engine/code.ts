@@ -8,7 +8,7 @@ import { decodeStream } from '../../isa/codec.js';
 import { costOf, stationaryTicks } from '../../isa/cost.js';
 import { columnsOf, patternsOf } from '../../isa/fields.js';
 import { type Footprint, footprint } from '../../isa/footprint.js';
-import type { Binding, DmaDescriptor } from '../../isa/operands.js';
+import type { Ap, Binding, DmaDescriptor } from '../../isa/operands.js';
 import type { Program } from '../../isa/program.js';
 import type { Instruction } from '../../isa/table.js';
 import { fault } from './faults.js';
@@ -33,65 +33,90 @@ export interface Fragment extends FragmentName {
 
 /** Ports that engines share, as bits: DVE and POOL into SBUF, DVE and ACT into PSUM (MACHINE 3). */
 export const PORT = { sbuf: 1, psum: 2 } as const;
-const PORTS: Readonly<Record<EngineName, number>> = { pe: 0, act: PORT.psum, dve: PORT.sbuf | PORT.psum, pool: PORT.sbuf, sp: 0 };
+const PORTS: Readonly<Record<EngineName, number>> = {
+  pe: 0,
+  act: PORT.psum,
+  dve: PORT.sbuf | PORT.psum,
+  pool: PORT.sbuf,
+  sp: 0,
+};
 
-/** A wait: `value` plus the registers `regs` (as a rule none or one). */
-export interface StepWait {
-  readonly semaphore: number;
-  readonly value: number;
-  readonly regs: readonly number[];
-}
+const NO_PATTERNS: readonly Ap[] = [];
+const NO_BINDINGS: readonly Binding[] = [];
 
 /** One instruction at its place, costs in ticks. Those of a step with bound operands hold only for what `resolve` makes of it. */
 export class Step {
   readonly instr: Instruction;
   readonly fragment: Fragment;
   readonly index: number;
-  readonly waits: readonly StepWait[];
-  /** Bindings of operands; those of wait values are in `waits`. */
-  readonly bindings: readonly Binding[];
   readonly issue: number;
   readonly latency: number;
   /** MATMUL: loading the stationary operand; else 0. */
   readonly stationary: number;
   /** Shared ports it holds while it issues. */
   readonly ports: number;
+  /** Patterns read and written, of engines that may read their own results. */
+  readonly reads: readonly Ap[];
+  readonly writes: readonly Ap[];
+  /** Bindings of operands, not yet applied. */
+  readonly bindings: readonly Binding[];
+  /** Bindings of wait values. */
+  private readonly waitBindings: readonly Binding[];
+  /** Whether it is known to be valid on the target. */
+  valid = false;
   private readonly target: Target;
   private touched: Footprint | undefined;
-  /** The last resolution, and the registers it holds for. */
+  /** The last resolution, and the values of the bound registers that it holds for. */
   private resolved: Step | undefined;
-  private readonly resolvedFor: Int32Array;
+  private resolvedFor: readonly number[] = [];
 
-  constructor(instr: Instruction, fragment: Fragment, index: number, target: Target, waits = waitsOf(instr)) {
+  constructor(
+    instr: Instruction,
+    fragment: Fragment,
+    index: number,
+    target: Target,
+    waitBindings?: readonly Binding[],
+  ) {
+    const { engine } = fragment;
     this.instr = instr;
     this.fragment = fragment;
     this.index = index;
     this.target = target;
-    this.waits = waits;
-    this.bindings = instr.bindings.length === 0 ? instr.bindings : instr.bindings.filter((b) => !isWait(b));
-    this.resolvedFor = new Int32Array(this.bindings.length);
-    const cost = costOf(instr, fragment.engine, target);
+    const bound = instr.bindings.length > 0;
+    this.bindings = bound ? instr.bindings.filter((b) => !isWait(b)) : NO_BINDINGS;
+    this.waitBindings = waitBindings ?? (bound ? instr.bindings.filter(isWait) : NO_BINDINGS);
+    const cost = costOf(instr, engine, target);
     this.issue = cost.issue;
     this.latency = cost.latency;
     this.stationary = instr.m === 'MATMUL' ? stationaryTicks(instr, target) : 0;
-    this.ports = PORTS[fragment.engine] & spacesOf(instr);
+    this.reads = NO_PATTERNS;
+    this.writes = NO_PATTERNS;
+    this.ports = 0;
+    if (PORTS[engine] === 0) return;
+    const columns = columnsOf(instr);
+    const patterns = columns.length === 0 ? patternsOf(instr) : [...patternsOf(instr), ...columns];
+    if (patterns.length === 0) return;
+    this.reads = patterns.filter((p) => !p.written).map((p) => p.ap);
+    this.writes = patterns.filter((p) => p.written).map((p) => p.ap);
+    for (const { ap } of patterns) this.ports |= PORT[ap.space] & PORTS[engine];
   }
 
   /** The step with its operands' registers applied; itself where it binds none. */
   resolve(registers: Int32Array): Step {
     const { bindings, resolvedFor } = this;
     if (bindings.length === 0) return this;
-    let same = this.resolved;
-    for (let i = 0; i < bindings.length; i++) {
-      const value = registers[bindings[i]!.reg]!;
-      if (resolvedFor[i] === value) continue;
-      resolvedFor[i] = value;
-      same = undefined;
-    }
-    if (same !== undefined) return same;
+    if (this.resolved !== undefined && bindings.every(({ reg }, i) => resolvedFor[i] === registers[reg]))
+      return this.resolved;
     const instr = applyBindings({ ...this.instr, bindings }, registers);
-    this.resolved = new Step(instr, this.fragment, this.index, this.target, this.waits);
+    this.resolvedFor = bindings.map(({ reg }) => registers[reg] ?? 0);
+    this.resolved = new Step(instr, this.fragment, this.index, this.target, this.waitBindings);
     return this.resolved;
+  }
+
+  /** Registers added to the value of wait `i`; as a rule none. */
+  waitRegisters(i: number): readonly number[] {
+    if (this.waitBindings.length === 0) return NO_REGISTERS;
+    return this.waitBindings.filter((b) => b.field === `waits.${i}`).map((b) => b.reg);
   }
 
   /** Bytes read and written; a DMA trigger has none of its own. */
@@ -101,22 +126,8 @@ export class Step {
   }
 }
 
+const NO_REGISTERS: readonly number[] = [];
 const isWait = (b: Binding): boolean => b.field.startsWith('waits.');
-
-function waitsOf(instr: Instruction): readonly StepWait[] {
-  return instr.waits.map(({ semaphore, value }, i) => ({
-    semaphore,
-    value,
-    regs: instr.bindings.filter((b) => b.field === `waits.${i}`).map((b) => b.reg),
-  }));
-}
-
-function spacesOf(instr: Instruction): number {
-  let spaces = 0;
-  for (const { ap } of patternsOf(instr)) spaces |= PORT[ap.space];
-  for (const { ap } of columnsOf(instr)) spaces |= PORT[ap.space];
-  return spaces;
-}
 
 /** All fragments of a program for a target. */
 export class ProgramCode {
@@ -146,14 +157,18 @@ export class ProgramCode {
   private decode(kind: FragmentName['kind'], index: number, engine: EngineName): Fragment {
     const { program, target, fragments } = this;
     const owner = kind === 'segment' ? program.segments[index] : program.executables[index];
-    if (owner === undefined) throw fault('control', `${engine} enters ${kind} ${index}, which does not exist`);
+    if (owner === undefined)
+      throw fault('control', `${engine} enters ${kind} ${index}, which does not exist`);
     const code = 'code' in owner ? owner.code : kind === 'load' ? owner.load : owner.main;
     const descriptors = 'descriptors' in owner ? owner.descriptors : program.segmentDescriptors;
     const steps: Step[] = [];
     const fragment: Fragment = { kind, index, engine, id: fragments.length, steps, descriptors };
     const bytes = code[engine];
     if (bytes.length > 0 && engine !== 'sp' && target.clockMhz[engine] === 0) {
-      throw fault('encoding', `${kind} ${owner.name} has code for ${engine}, which target ${target.name} lacks`);
+      throw fault(
+        'encoding',
+        `${kind} ${owner.name} has code for ${engine}, which target ${target.name} lacks`,
+      );
     }
     for (const [i, instr] of decodeAt(bytes, `${engine} code of ${kind} ${owner.name}`).entries()) {
       steps.push(new Step(instr, fragment, i, target));

@@ -1,6 +1,10 @@
-// The DMA queues of a chip and its DRAM, row by row, in ticks. A queue serves its transfers in order; a row occupies the queue for
-// its own cost and, where it touches DRAM, until the DRAM has served it; the DRAM serves rows in order of start, ties by core, then
-// queue. Exact: runs of rows that meet no other row are taken at once, all others one by one.
+// The DMA queues of a chip and its DRAM, in ticks. A queue serves its transfers in order; a row occupies the queue for its own cost
+// and, where it touches DRAM, until the DRAM has served it; the DRAM serves rows in order of start, ties by core, then queue.
+// Two ways of going forward, chosen whenever a transfer begins or ends:
+//   - free: the rows under way cannot delay each other, since their DRAM times together are no longer than the shortest row.
+//     Each transfer then takes the sum of its rows' own costs, in one event;
+//   - contended: row by row (runs of rows that meet no other row at once).
+// Exact within each; DRAM time owed when it changes from one to the other, less than a row, is forgotten (ours).
 // Knows neither engines nor semaphores: transfers go in, finished transfers come out.
 import { EventQueue } from './event-queue.js';
 import type { RowRun } from './transfer-plan.js';
@@ -15,11 +19,16 @@ export interface QueuedTransfer {
 }
 
 interface QueueState<T> {
+  readonly slot: number;
   readonly waiting: T[];
   /** First of `waiting` that is not finished. */
   head: number;
+  /** Whether that has started. */
+  active: boolean;
+  /** Its next row: run, rows left in that run, tick at which it starts. */
   run: number;
   rowsLeft: number;
+  at: number;
   lastEnd: number;
 }
 
@@ -27,18 +36,28 @@ interface QueueState<T> {
 const FORGET = 64;
 
 export class ChipDma<T extends QueuedTransfer> {
-  /** Next row start of each queue that has rows. */
-  private readonly rows: EventQueue;
+  /** Of each queue with work: begin of its next transfer; then, where free, its end, where contended, its next row. */
+  private readonly events: EventQueue;
   private readonly queues: QueueState<T>[];
   private readonly finish: (slot: number, transfer: T) => void;
+  private contended = false;
   private dramFree = 0;
   /** Ticks the DRAM has served rows. */
   dramBusy = 0;
 
   /** @param slots queues of all cores of the chip, by core, then queue; @param finish is told of each finished transfer, ends ascending per queue */
   constructor(slots: number, finish: (slot: number, transfer: T) => void) {
-    this.rows = new EventQueue(slots);
-    this.queues = Array.from({ length: slots }, () => ({ waiting: [], head: 0, run: 0, rowsLeft: 0, lastEnd: 0 }));
+    this.events = new EventQueue(slots);
+    this.queues = Array.from({ length: slots }, (_, slot) => ({
+      slot,
+      waiting: [],
+      head: 0,
+      active: false,
+      run: 0,
+      rowsLeft: 0,
+      at: 0,
+      lastEnd: 0,
+    }));
     this.finish = finish;
   }
 
@@ -46,35 +65,24 @@ export class ChipDma<T extends QueuedTransfer> {
   enqueue(slot: number, transfer: T): void {
     const q = this.queues[slot]!;
     q.waiting.push(transfer);
-    if (q.waiting.length - q.head === 1) this.begin(slot, q);
+    if (q.waiting.length - q.head === 1) this.await(q, transfer);
   }
 
   /**
-   * Serves every row that starts before `limit`, or, where transfers finish, before the first end plus `margin`; gives that tick.
-   * Infinity: nothing is left.
+   * Goes forward to `limit`, or, where transfers finish, to the first end plus `margin`; gives that tick. Where nothing can be
+   * enqueued before `limit`, every end up to that tick is known afterwards. Infinity: nothing is left.
    */
   advance(limit: number, margin: number): number {
     let until = limit;
-    while (this.rows.firstTime() < until) {
-      const slot = this.rows.firstId();
-      const q = this.queues[slot]!;
+    while (this.events.firstTime() < until) {
+      const now = this.events.firstTime();
+      const q = this.queues[this.events.firstId()]!;
       const transfer = q.waiting[q.head]!;
-      const at = this.serve(q, transfer, this.rows.firstTime(), Math.min(until, this.rows.secondTime()));
-      if (q.run < transfer.runs.length) {
-        this.rows.set(slot, at);
-        continue;
+      if (!q.active) this.begin(q, transfer, now);
+      else if (!this.contended || this.serve(q, transfer, Math.min(until, this.events.secondTime()))) {
+        this.conclude(q, transfer);
+        until = Math.min(until, transfer.end + margin);
       }
-      transfer.end = at;
-      q.lastEnd = at;
-      until = Math.min(until, at + margin);
-      this.rows.remove(slot);
-      q.head++;
-      if (q.head === FORGET) {
-        q.waiting.splice(0, FORGET);
-        q.head = 0;
-      }
-      if (q.head < q.waiting.length) this.begin(slot, q);
-      this.finish(slot, transfer);
     }
     return until;
   }
@@ -84,38 +92,112 @@ export class ChipDma<T extends QueuedTransfer> {
     return this.queues.flatMap((q) => q.waiting.slice(q.head));
   }
 
-  private begin(slot: number, q: QueueState<T>): void {
-    const transfer = q.waiting[q.head]!;
-    transfer.start = Math.max(transfer.earliest, q.lastEnd);
-    q.run = 0;
-    q.rowsLeft = transfer.runs[0]?.count ?? 0;
-    this.rows.set(slot, transfer.start);
+  private await(q: QueueState<T>, transfer: T): void {
+    q.active = false;
+    this.events.set(q.slot, Math.max(transfer.earliest, q.lastEnd));
   }
 
-  /** Serves rows of the transfer from `at` on while they start before `until`, at least one; gives the start of the next. */
-  private serve(q: QueueState<T>, transfer: T, from: number, until: number): number {
-    let at = from;
-    while (q.run < transfer.runs.length) {
-      const { queueTicks, dramTicks } = transfer.runs[q.run]!;
-      let rows = 1;
-      if (dramTicks === 0) {
-        rows = rowsBefore(until - at, queueTicks, q.rowsLeft);
-        at += rows * queueTicks;
-      } else if (this.dramFree <= at) {
+  private begin(q: QueueState<T>, transfer: T, now: number): void {
+    transfer.start = now;
+    q.active = true;
+    q.run = 0;
+    q.rowsLeft = transfer.runs[0]?.count ?? 0;
+    q.at = now;
+    for (const { count, dramTicks } of transfer.runs) this.dramBusy += count * dramTicks;
+    this.choose(now, q);
+  }
+
+  private conclude(q: QueueState<T>, transfer: T): void {
+    const end = this.events.firstTime();
+    transfer.end = end;
+    q.lastEnd = end;
+    q.active = false;
+    this.events.remove(q.slot);
+    q.head++;
+    if (q.head === FORGET) {
+      q.waiting.splice(0, FORGET);
+      q.head = 0;
+    }
+    const following = q.waiting[q.head];
+    if (following !== undefined) this.await(q, following);
+    if (this.contended) this.choose(end, undefined);
+    this.finish(q.slot, transfer);
+  }
+
+  /** Transfers under way have changed: the way to go forward, and with it the events of all of them (or of the one that began). */
+  private choose(now: number, began: QueueState<T> | undefined): void {
+    const contended = this.mayDelay();
+    if (contended !== this.contended) {
+      this.contended = contended;
+      this.dramFree = now;
+      for (const q of this.queues) {
+        if (!q.active) continue;
+        if (contended) this.catchUp(q, now);
+        this.events.set(q.slot, contended ? q.at : this.endOf(q));
+      }
+    } else if (began !== undefined) this.events.set(began.slot, contended ? began.at : this.endOf(began));
+  }
+
+  /** Whether rows of the transfers under way could wait for the DRAM: their DRAM times add up to more than the shortest row. */
+  private mayDelay(): boolean {
+    let served = 0;
+    let shortest = Number.POSITIVE_INFINITY;
+    for (const q of this.queues) {
+      if (!q.active) continue;
+      let longest = 0;
+      for (const { queueTicks, dramTicks } of q.waiting[q.head]!.runs) {
+        if (dramTicks > longest) longest = dramTicks;
+        if (queueTicks < shortest) shortest = queueTicks;
+      }
+      served += longest;
+    }
+    return served > shortest;
+  }
+
+  /** End of a transfer whose rows from here on take their own costs. */
+  private endOf(q: QueueState<T>): number {
+    const { runs } = q.waiting[q.head]!;
+    let end = q.at;
+    for (let r = q.run; r < runs.length; r++)
+      end += (r === q.run ? q.rowsLeft : runs[r]!.count) * runs[r]!.queueTicks;
+    return end;
+  }
+
+  /** Passes the rows of a free transfer that start before `now`. */
+  private catchUp(q: QueueState<T>, now: number): void {
+    const { runs } = q.waiting[q.head]!;
+    while (q.run < runs.length && q.at < now) {
+      const { queueTicks } = runs[q.run]!;
+      this.pass(q, runs, rowsBefore(now - q.at, queueTicks, q.rowsLeft), queueTicks);
+    }
+  }
+
+  private pass(q: QueueState<T>, runs: readonly RowRun[], rows: number, step: number): void {
+    q.at += rows * step;
+    q.rowsLeft -= rows;
+    if (q.rowsLeft > 0) return;
+    q.run++;
+    q.rowsLeft = runs[q.run]?.count ?? 0;
+  }
+
+  /** Serves rows of a contended transfer while they start before `until`, at least one; gives whether all had been served before. */
+  private serve(q: QueueState<T>, { runs }: T, until: number): boolean {
+    if (q.run === runs.length) return true;
+    do {
+      const { queueTicks, dramTicks } = runs[q.run]!;
+      if (dramTicks === 0) this.pass(q, runs, rowsBefore(until - q.at, queueTicks, q.rowsLeft), queueTicks);
+      else if (this.dramFree <= q.at) {
         const step = Math.max(queueTicks, dramTicks);
-        rows = rowsBefore(until - at, step, q.rowsLeft);
-        this.dramFree = at + (rows - 1) * step + dramTicks;
-        at += rows * step;
+        const rows = rowsBefore(until - q.at, step, q.rowsLeft);
+        this.dramFree = q.at + (rows - 1) * step + dramTicks;
+        this.pass(q, runs, rows, step);
       } else {
         this.dramFree += dramTicks;
-        at = Math.max(at + queueTicks, this.dramFree);
+        this.pass(q, runs, 1, Math.max(queueTicks, this.dramFree - q.at));
       }
-      this.dramBusy += rows * dramTicks;
-      q.rowsLeft -= rows;
-      if (q.rowsLeft === 0) q.rowsLeft = transfer.runs[++q.run]?.count ?? 0;
-      if (at >= until) break;
-    }
-    return at;
+    } while (q.run < runs.length && q.at < until);
+    this.events.set(q.slot, q.at);
+    return false;
   }
 }
 

@@ -38,7 +38,8 @@ export class IntervalMap {
       newHis.push(h);
       newValues.push(v);
     };
-    const tail: [number, number] | undefined = to > from && his[to - 1]! > hi ? [his[to - 1]!, values[to - 1]!] : undefined;
+    const tail: [number, number] | undefined =
+      to > from && his[to - 1]! > hi ? [his[to - 1]!, values[to - 1]!] : undefined;
     if (to > from && los[from]! < lo) {
       if (values[from] === value) start = los[from]!;
       else put(los[from]!, lo, values[from]!);
@@ -139,7 +140,10 @@ export class BandMap {
    * Calls `act` for the maps of the region's partitions until it gives something other than undefined; gives that. `partition` is
    * the first of those in the region that the map stands for, `end` the partition behind the last that it stands for.
    */
-  find<T>(region: Region, act: (map: IntervalMap, partition: number, end: number) => T | undefined): T | undefined {
+  find<T>(
+    region: Region,
+    act: (map: IntervalMap, partition: number, end: number) => T | undefined,
+  ): T | undefined {
     const { start, parts, partitionStep } = region;
     for (const band of this.bands) {
       const skipped = Math.max(0, Math.ceil((band.start - start) / partitionStep));

@@ -1,5 +1,6 @@
-// What has been proven in this process (`--checks once`): which executables ran with all checks, with which registers, and which
-// way their branches went. Races and unwritten reads depend on data through these only, and through rows chosen at run time.
+// What has been proven in this process (`--checks once`): which executables ran with all checks, with which registers, and what
+// loaded words made of them (branches, operands). Races and unwritten reads depend on data through these only, and through rows
+// that indirect transfers choose.
 import type { ProgramCode } from './code.js';
 import type { Job, JobResult } from './run-state.js';
 

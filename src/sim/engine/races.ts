@@ -16,8 +16,9 @@ export interface Mark {
   readonly known: Int32Array;
 }
 
-/** An access in a log; `origin` names the instruction or transfer for the message. */
-export interface Access<O> {
+/** An access that races with the one asked about; `origin` is what was recorded with it. */
+export interface Conflict<O> {
+  readonly stream: number;
   readonly region: Region;
   readonly written: boolean;
   readonly origin: O;
@@ -33,49 +34,57 @@ const PRUNE_EVERY = 1 << 16;
 
 class Log<O> {
   private events: number[] = [];
-  private accesses: Access<O>[] = [];
+  private regions: Region[] = [];
+  private origins: O[] = [];
   /** Hulls of whole chunks. */
   private chunkLo: number[] = [];
   private chunkHi: number[] = [];
   /** Number of the last event in the log. */
   last = 0;
 
-  add(event: number, access: Access<O>): void {
-    const { lo, hi } = access.region;
+  add(event: number, region: Region, origin: O): void {
+    const { lo, hi } = region;
     const chunk = this.events.length >> 5;
-    this.chunkLo[chunk] = Math.min(this.chunkLo[chunk] ?? lo, lo);
-    this.chunkHi[chunk] = Math.max(this.chunkHi[chunk] ?? hi, hi);
+    if (chunk === this.chunkLo.length) {
+      this.chunkLo.push(lo);
+      this.chunkHi.push(hi);
+    } else {
+      this.chunkLo[chunk] = Math.min(this.chunkLo[chunk]!, lo);
+      this.chunkHi[chunk] = Math.max(this.chunkHi[chunk]!, hi);
+    }
     this.events.push(event);
-    this.accesses.push(access);
+    this.regions.push(region);
+    this.origins.push(origin);
     this.last = event;
   }
 
-  /** The latest access after event `known` that shares a byte with the region. */
-  meeting(region: Region, known: number): Access<O> | undefined {
-    const { events, accesses, chunkLo, chunkHi } = this;
+  /** Index of the latest access after event `known` that shares a byte with the region; -1 for none. */
+  meeting(region: Region, known: number): number {
+    const { events, regions, chunkLo, chunkHi } = this;
     for (let i = events.length - 1; i >= 0 && events[i]! > known; i--) {
       const chunk = i >> 5;
-      if (chunkLo[chunk]! >= region.hi || chunkHi[chunk]! <= region.lo) {
-        i = chunk * CHUNK;
-        continue;
-      }
-      const other = accesses[i]!;
-      if (overlaps(other.region, region)) return other;
+      if (chunkLo[chunk]! >= region.hi || chunkHi[chunk]! <= region.lo) i = chunk * CHUNK;
+      else if (overlaps(regions[i]!, region)) return i;
     }
-    return undefined;
+    return -1;
+  }
+
+  conflict(stream: number, written: boolean, i: number): Conflict<O> {
+    return { stream, written, region: this.regions[i]!, origin: this.origins[i]! };
   }
 
   /** Drops all accesses up to event `known`. */
   prune(known: number): void {
-    if ((this.events[0] ?? Infinity) > known) return;
-    const { events, accesses } = this;
-    const keep = events.findIndex((e) => e > known);
+    const { events, regions, origins } = this;
+    let keep = 0;
+    while (keep < events.length && events[keep]! <= known) keep++;
+    if (keep === 0) return;
     this.events = [];
-    this.accesses = [];
+    this.regions = [];
+    this.origins = [];
     this.chunkLo = [];
     this.chunkHi = [];
-    if (keep < 0) return;
-    for (let i = keep; i < events.length; i++) this.add(events[i]!, accesses[i]!);
+    for (let i = keep; i < events.length; i++) this.add(events[i]!, regions[i]!, origins[i]!);
   }
 }
 
@@ -132,40 +141,37 @@ export class RaceDetector<O> {
     for (let t = first; t < first + this.perCore; t++) {
       for (let s = first; s < first + this.perCore; s++) if (s !== t) this.join(t, this.mark(s));
     }
-    for (let s = first; s < first + this.perCore; s++) this.logs[s] = this.sharedDram ? this.logs[s]! : newLogs();
+    for (let s = first; s < first + this.perCore; s++)
+      this.logs[s] = this.sharedDram ? this.logs[s]! : newLogs();
   }
 
   /** Records an access of the stream's current event; gives an access that it races with. */
-  access(stream: number, access: Access<O>): Access<O> | undefined {
-    const { region, written } = access;
+  access(stream: number, region: Region, written: boolean, origin: O): Conflict<O> | undefined {
     const known = this.known[stream]!;
     const kind = region.space;
-    const core = Math.floor(stream / this.perCore);
     const all = kind === 'dram' && this.sharedDram;
-    const first = all ? 0 : core * this.perCore;
+    const first = all ? 0 : stream - (stream % this.perCore);
     const end = all ? this.streams : first + this.perCore;
     for (let s = first; s < end; s++) {
       if (s === stream) continue;
       const { reads, writes } = this.logs[s]![kind];
       const after = known[s]!;
       if (writes.last > after) {
-        const other = writes.meeting(region, after);
-        if (other !== undefined) return other;
+        const i = writes.meeting(region, after);
+        if (i >= 0) return writes.conflict(s, true, i);
       }
       if (written && reads.last > after) {
-        const other = reads.meeting(region, after);
-        if (other !== undefined) return other;
+        const i = reads.meeting(region, after);
+        if (i >= 0) return reads.conflict(s, false, i);
       }
     }
     const own = this.logs[stream]![kind];
-    (written ? own.writes : own.reads).add(this.events[stream]!, access);
+    (written ? own.writes : own.reads).add(this.events[stream]!, region, origin);
     this.sincePrune++;
     return undefined;
   }
 
-  /**
-   * Whether it is time to call `prune`.
-   */
+  /** Whether it is time to call `prune`. */
   get full(): boolean {
     return this.sincePrune >= PRUNE_EVERY;
   }

@@ -1,6 +1,5 @@
 // The state of a timeline: its cores, their engines and the transfers on their queues. Data only; timeline.ts moves it.
 import { ENGINES, type EngineName } from '../../chip/target.js';
-import type { Region } from '../../isa/footprint.js';
 import type { Machine } from '../machine.js';
 import type { Step } from './code.js';
 import type { Counter } from './counter.js';
@@ -30,7 +29,7 @@ export interface JobResult {
   readonly start: number;
   readonly end: number;
   readonly loads: LoadedWords;
-  /** Equal for executions whose branches on loaded words went the same way. */
+  /** Equal for executions in which loaded words made no difference to what was executed and where. */
   readonly path: string;
 }
 
@@ -54,10 +53,9 @@ export interface EngineRun {
   /** What its DMA trigger names. */
   plans: readonly DescriptorPlan[];
   ended: boolean;
-  /** Results not readable yet. */
-  pending: { readonly region: Region; readonly readable: number }[];
+  /** Instructions whose results are not readable yet. */
+  readonly pending: { readonly step: Step; readonly readable: number }[];
   readonly loaded: number[];
-  path: number;
   readonly stats: EngineStats;
 }
 
@@ -133,7 +131,6 @@ export function newEngine(core: CoreRun, e: number, stream: Stream, at: number):
     ended: false,
     pending: [],
     loaded: [],
-    path: 0,
     stats: core.engineStats[e] ?? newEngineStats(core.index, stream.engine),
   };
 }

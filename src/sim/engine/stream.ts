@@ -19,6 +19,8 @@ const COMPARE: Readonly<Record<Comparison, (a: number, b: number) => boolean>> =
 export class Stream {
   readonly engine: EngineName;
   readonly registers = new Int32Array(REGISTERS);
+  /** Differs where data made a difference: outcomes of branches on loaded words, loaded words in operands. */
+  path = 0;
   /** Bit r: register r derives from a REG_LOAD. */
   private loaded = 0;
   private readonly code: ProgramCode;
@@ -38,11 +40,15 @@ export class Stream {
   next(): Step | undefined {
     for (;;) {
       const step = this.fragment.steps[this.pc];
-      if (step !== undefined) return step.resolve(this.registers);
+      if (step !== undefined) {
+        if (this.loaded !== 0) for (const { reg } of step.bindings) this.noteUse(reg);
+        return step.resolve(this.registers);
+      }
       const caller = this.stack.at(-1);
       if (caller === undefined) return undefined;
       // An engine without work in a segment has an empty fragment there; any other must end with RET.
-      if (this.fragment.steps.length > 0) throw fault('control', `${this.code.nameOf(this.fragment)} ends without RET`);
+      if (this.fragment.steps.length > 0)
+        throw fault('control', `${this.code.nameOf(this.fragment)} ends without RET`);
       this.leave();
     }
   }
@@ -51,10 +57,13 @@ export class Stream {
     return (this.loaded & (1 << register)) !== 0;
   }
 
-  /** Whether the step is a BRANCH or LOOP whose outcome follows from a REG_LOAD. */
-  decidesOnData(step: Step): boolean {
-    const { instr } = step;
-    return (instr.m === 'BRANCH' || instr.m === 'LOOP') && this.isLoaded(instr.reg);
+  /** An operand takes the register: its value belongs to the path where it is loaded. */
+  noteUse(register: number): void {
+    if (register >= 0 && this.isLoaded(register)) this.note(this.registers[register]!);
+  }
+
+  private note(value: number): void {
+    this.path = (Math.imul(this.path, 31) + value + 1) | 0;
   }
 
   /** REG_LOAD's effect. */
@@ -62,45 +71,44 @@ export class Stream {
     this.set(register, value, true);
   }
 
-  /** Moves past the step, which is what `next` gave; `outcome` decides a BRANCH in the registers' place. Gives whether a branch was taken. */
-  advance(step: Step, outcome?: boolean): boolean {
+  /** Moves past the step, which is what `next` gave; `outcome` decides a BRANCH in the registers' place. */
+  advance(step: Step, outcome?: boolean): void {
     const { instr } = step;
     this.pc++;
     switch (instr.m) {
       case 'REG_SET':
         this.set(instr.reg, instr.value, false);
-        return false;
+        break;
       case 'REG_ADD': {
         const addend = instr.useRegister ? this.read(instr.addend) : instr.value;
         const loaded = this.isLoaded(instr.source) || (instr.useRegister && this.isLoaded(instr.addend));
         this.set(instr.reg, this.read(instr.source) + addend, loaded);
-        return false;
+        break;
       }
       case 'CALL':
         this.enter(instr.segment);
-        return false;
+        break;
       case 'RET':
         if (this.stack.length === 0) throw fault('control', 'RET outside a segment');
         this.leave();
-        return false;
-      case 'LOOP': {
+        break;
+      case 'LOOP':
         this.set(instr.reg, this.read(instr.reg) - 1, this.isLoaded(instr.reg));
-        const again = this.read(instr.reg) > 0;
-        if (again) this.jump(-1 - instr.back);
-        return again;
-      }
-      case 'BRANCH': {
-        const taken = outcome ?? COMPARE[instr.compare](this.read(instr.reg), instr.value);
-        if (taken) this.jump(instr.forward);
-        return taken;
-      }
-      default:
-        return false;
+        this.jump(instr.reg, this.read(instr.reg) > 0, -1 - instr.back);
+        break;
+      case 'BRANCH':
+        this.jump(
+          instr.reg,
+          outcome ?? COMPARE[instr.compare](this.read(instr.reg), instr.value),
+          instr.forward,
+        );
+        break;
     }
   }
 
   private enter(segment: number): void {
-    if (this.stack.length === MAX_CALL_DEPTH) throw fault('callDepth', `CALL of segment ${segment} is nested more than ${MAX_CALL_DEPTH} deep`);
+    if (this.stack.length === MAX_CALL_DEPTH)
+      throw fault('callDepth', `CALL of segment ${segment} is nested more than ${MAX_CALL_DEPTH} deep`);
     this.stack.push({ fragment: this.fragment, pc: this.pc });
     this.fragment = this.code.fragment('segment', segment, this.engine);
     this.pc = 0;
@@ -112,11 +120,16 @@ export class Stream {
     this.pc = caller.pc;
   }
 
-  /** Relative to the instruction after this one. */
-  private jump(by: number): void {
+  /** Jumps, if `taken` as the register decided, relative to the instruction after this one. */
+  private jump(register: number, taken: boolean, by: number): void {
+    if (this.isLoaded(register)) this.note(taken ? 1 : 0);
+    if (!taken) return;
     this.pc += by;
     if (this.pc < 0 || this.pc > this.fragment.steps.length) {
-      throw fault('control', `jump by ${by} leaves the fragment of ${this.fragment.steps.length} instructions`);
+      throw fault(
+        'control',
+        `jump by ${by} leaves the fragment of ${this.fragment.steps.length} instructions`,
+      );
     }
   }
 

@@ -11,7 +11,7 @@
 import { NeffcError, type Place } from '../../base/diagnostic.js';
 import { COSTS, ENGINES, type EngineName, TICKS_PER_NS } from '../../chip/target.js';
 import { DMA_LATENCY_TICKS } from '../../isa/dma-cost.js';
-import { overlaps } from '../../isa/overlap.js';
+import type { Wait } from '../../isa/operands.js';
 import { SEMAPHORE_CHIP_BASE } from '../../isa/program.js';
 import type { Instruction } from '../../isa/table.js';
 import { execute, isCompute } from '../exec/execute.js';
@@ -19,7 +19,7 @@ import { transfer as moveBytes } from '../exec/transfer.js';
 import { type Machine, readWord } from '../machine.js';
 import { placed } from '../trap.js';
 import type { ChainTracker } from './chain.js';
-import type { Checks, Naming, Origin } from './checks.js';
+import type { Checks, Naming } from './checks.js';
 import type { FragmentName, ProgramCode, Step } from './code.js';
 import { Counter } from './counter.js';
 import { describeDeadlock } from './deadlock.js';
@@ -27,8 +27,18 @@ import { ChipDma } from './dma.js';
 import { EventQueue } from './event-queue.js';
 import { fault } from './faults.js';
 import type { Jitter } from './jitter.js';
+import { hullsMeet, regionsMeet } from './patterns.js';
 import type { Mark } from './races.js';
-import { type CoreRun, type EngineRun, type Job, type JobResult, type LoadedWords, newCore, newEngine, type Transfer } from './run-state.js';
+import {
+  type CoreRun,
+  type EngineRun,
+  type Job,
+  type JobResult,
+  type LoadedWords,
+  newCore,
+  newEngine,
+  type Transfer,
+} from './run-state.js';
 import { Stream } from './stream.js';
 import { QUEUE_LANE, type StallCause, type TimelineStats, type TraceBuilder } from './trace.js';
 import { footprintNow } from './transfer-plan.js';
@@ -60,7 +70,9 @@ export interface TimelineOptions {
   readonly watch?: ((transfer: Transfer) => void) | undefined;
   readonly naming: Naming;
   /** Source node of an instruction. */
-  readonly describe?: ((fragment: FragmentName, engine: EngineName, index: number) => Place | undefined) | undefined;
+  readonly describe?:
+    | ((fragment: FragmentName, engine: EngineName, index: number) => Place | undefined)
+    | undefined;
 }
 
 export interface TimelineResult {
@@ -76,7 +88,10 @@ export class Timeline {
   private readonly o: TimelineOptions;
   private readonly events: EventQueue;
   private readonly cores: CoreRun[] = [];
-  private readonly chips: { readonly dma: ChipDma<Transfer>; readonly counters: Map<number, Counter<EngineRun>> }[] = [];
+  private readonly chips: {
+    readonly dma: ChipDma<Transfer>;
+    readonly counters: Map<number, Counter<EngineRun>>;
+  }[] = [];
   private readonly finished: Transfer[][] = [];
   private readonly results: JobResult[] = [];
   private readonly queues: number;
@@ -86,7 +101,7 @@ export class Timeline {
   private served = 0;
   private instructions = 0;
   /** How often each BRANCH on loaded words was executed, with `length`. */
-  private readonly visits = new Map<EngineRun, Map<Step, number>>();
+  private readonly visits = new Map<Stream, Map<Step, number>>();
 
   constructor(options: TimelineOptions) {
     this.o = options;
@@ -101,7 +116,9 @@ export class Timeline {
       this.cores.push(newCore(c, chip, this.queues, busy ? options.machine?.(c) : undefined));
       for (let q = 0; q < this.queues; q++) this.finished.push([]);
       if (chip < this.chips.length) continue;
-      const dma = new ChipDma<Transfer>(this.coresPerChip * this.queues, (_, transfer) => this.finish(transfer));
+      const dma = new ChipDma<Transfer>(this.coresPerChip * this.queues, (_, transfer) =>
+        this.finish(transfer),
+      );
       this.chips.push({ dma, counters: new Map() });
     }
     for (const [index, job] of options.jobs.entries()) this.cores[job.core]!.jobs.push({ job, index });
@@ -120,12 +137,16 @@ export class Timeline {
       if (id < 0) break;
       const now = events.firstTime();
       events.remove(id);
-      if (id < this.engineIds) this.step(this.cores[Math.floor(id / ENGINES.length)]!.engines[id % ENGINES.length]!, now);
+      if (id < this.engineIds)
+        this.step(this.cores[Math.floor(id / ENGINES.length)]!.engines[id % ENGINES.length]!, now);
       else this.complete(id - this.engineIds);
       if (this.o.checks?.full === true) this.o.checks.prune(this.marksAlive());
     }
     if (this.cores.some((core) => core.alive > 0)) {
-      throw fault('deadlock', describeDeadlock(this.cores, (core, s) => this.counter(core, s), this.o.code));
+      throw fault(
+        'deadlock',
+        describeDeadlock(this.cores, (core, s) => this.counter(core, s), this.o.code),
+      );
     }
     return this.result();
   }
@@ -141,7 +162,11 @@ export class Timeline {
     core.queueOwners = [];
     core.alive = ENGINES.length;
     core.engines = ENGINES.map((engine, e) => {
-      const stream = new Stream(code, code.fragment(job.phase, job.executable, engine), job.registers ?? new Map());
+      const stream = new Stream(
+        code,
+        code.fragment(job.phase, job.executable, engine),
+        job.registers ?? new Map(),
+      );
       return newEngine(core, e, stream, core.start);
     });
     this.o.begin?.(job);
@@ -155,7 +180,12 @@ export class Timeline {
     const { engines } = core;
     const end = engines.reduce((t, e) => Math.max(t, e.effective), core.dmaEnd);
     const loads = Object.fromEntries(engines.map((e) => [e.engine, e.loaded])) as unknown as LoadedWords;
-    this.results[ended.index] = { start: core.start, end, loads, path: engines.map((e) => e.path).join(' ') };
+    this.results[ended.index] = {
+      start: core.start,
+      end,
+      loads,
+      path: engines.map((e) => e.stream.path).join(' '),
+    };
     this.o.end?.(ended.job);
     this.startJob(core, end);
   }
@@ -197,10 +227,11 @@ export class Timeline {
 
   /** When the engine may issue the step, as far as waits, its own results and its stationary operand go; -1 where it blocks. */
   private readyTime(e: EngineRun, step: Step): number {
-    const seen = step.waits.length === 0 ? 0 : this.waitsOver(e, step);
+    const { waits } = step.instr;
+    const seen = waits.length === 0 ? 0 : this.waitsOver(e, step, waits);
     if (seen < 0) return -1;
     const after = Math.max(e.free, seen);
-    this.stall(e, step, 'semaphore', e.free, after, step.waits[0]?.semaphore ?? 0);
+    this.stall(e, step, 'semaphore', e.free, after, waits[0]?.semaphore ?? 0);
     if (step.stationary > 0) {
       const from = Math.max(e.matmulStart < 0 ? e.free : e.matmulStart, seen);
       const ready = Math.max(after, from + this.o.jitter.cost(step.stationary));
@@ -214,12 +245,17 @@ export class Timeline {
   }
 
   /** The tick at which the engine sees all waits over; -1 where one is not reached, and the engine is then woken when it is. */
-  private waitsOver(e: EngineRun, step: Step): number {
+  private waitsOver(e: EngineRun, step: Step, waits: readonly Wait[]): number {
     let seen = 0;
-    for (const wait of step.waits) {
+    for (let i = 0; i < waits.length; i++) {
+      const wait = waits[i]!;
       let { value } = wait;
-      for (const r of wait.regs) {
-        if (e.stream.isLoaded(r)) throw fault('waitValue', `the wait on semaphore ${wait.semaphore} takes register ${r}, which derives from a REG_LOAD`);
+      for (const r of step.waitRegisters(i)) {
+        if (e.stream.isLoaded(r))
+          throw fault(
+            'waitValue',
+            `the wait on semaphore ${wait.semaphore} takes register ${r}, which derives from a REG_LOAD`,
+          );
         value += e.stream.registers[r]!;
       }
       const counter = this.counter(e.core, wait.semaphore);
@@ -237,21 +273,45 @@ export class Timeline {
 
   /** From `at` on, when the engine's own results that the step reads are readable. */
   private operandsReadable(e: EngineRun, step: Step, at: number): number {
-    e.pending = e.pending.filter((p) => p.readable > at);
+    const { pending } = e;
+    let kept = 0;
     let ready = at;
-    for (const { region, readable } of e.pending) {
-      if (readable <= ready) continue;
-      const reads = step.footprint().reads.some((r) => overlaps(r, region));
-      const moves = step.instr.m === 'DMA' && e.plans.some((p) => p.footprint().reads.some((r) => overlaps(r, region)));
-      if (reads || moves) ready = readable;
+    for (const p of pending) {
+      if (p.readable <= at) continue;
+      pending[kept++] = p;
+      if (p.readable > ready && this.readsResult(e, step, p.step)) ready = p.readable;
     }
+    pending.length = kept;
     return ready;
+  }
+
+  /** Whether the step, or the transfer it triggers, reads what an earlier step of the engine writes. */
+  private readsResult(e: EngineRun, step: Step, writer: Step): boolean {
+    if (step.instr.m === 'DMA' || step.instr.m === 'REG_LOAD') {
+      const reads =
+        step.instr.m === 'DMA' ? e.plans.flatMap((p) => p.footprint().reads) : step.footprint().reads;
+      return regionsMeet(reads, writer.footprint().writes);
+    }
+    // Hulls first: regions are made only where they meet.
+    return (
+      step.reads.some((r) => writer.writes.some((w) => hullsMeet(r, w))) &&
+      regionsMeet(step.footprint().reads, writer.footprint().writes)
+    );
   }
 
   private stall(e: EngineRun, step: Step, cause: StallCause, from: number, to: number, detail: number): void {
     if (to <= from) return;
     e.stats.stalls[cause] += to - from;
-    this.o.trace?.add(e.core.index, e.id % ENGINES.length, cause, from, to, step.fragment.id, step.index, detail);
+    this.o.trace?.add(
+      e.core.index,
+      e.id % ENGINES.length,
+      cause,
+      from,
+      to,
+      step.fragment.id,
+      step.index,
+      detail,
+    );
   }
 
   /** Issues the step; gives when the engine takes the next. */
@@ -270,9 +330,10 @@ export class Timeline {
     e.effective = Math.max(e.effective, readable);
     e.stats.instructions++;
     e.stats.busy += issue;
-    if (++this.instructions > watchdog) throw fault('watchdog', `${watchdog} instructions were executed without an end`);
+    if (++this.instructions > watchdog)
+      throw fault('watchdog', `${watchdog} instructions were executed without an end`);
     trace?.add(core.index, e.id % ENGINES.length, 'instruction', start, end, step.fragment.id, step.index, 0);
-    checks?.instruction(e.streamId, { core: core.index, step });
+    checks?.instruction(e.streamId, step);
     this.takeEffect(e, step, start, end, readable);
     e.matmulStart = step.instr.m === 'MATMUL' ? start : -1;
     e.free = end;
@@ -286,9 +347,18 @@ export class Timeline {
     else if (isCompute(instr)) {
       if (e.core.machine !== undefined) execute(instr, e.core.machine);
       // PE reads SBUF and writes PSUM: it never reads its own results but to add to them, which takes no wait.
-      if (instr.m !== 'MATMUL') for (const region of step.footprint().writes) e.pending.push({ region, readable });
+      if (instr.m !== 'MATMUL') e.pending.push({ step, readable });
       const accumulates = instr.m === 'MATMUL' && !instr.start;
-      this.o.chain?.instruction(e.core.index, e.id % ENGINES.length, step.footprint(), end - start, readable - end, accumulates);
+      const { chain } = this.o;
+      if (chain !== undefined)
+        chain.instruction(
+          e.core.index,
+          e.id % ENGINES.length,
+          step.footprint(),
+          end - start,
+          readable - end,
+          accumulates,
+        );
     }
     this.move(e, step);
     if (instr.m === 'DMA' || instr.increment < 0) return;
@@ -301,25 +371,26 @@ export class Timeline {
     let value = this.o.length ?? 0;
     if (recorded !== undefined) {
       const next = recorded[e.loaded.length];
-      if (next === undefined) throw fault('control', `the recorded words end before this REG_LOAD, number ${e.loaded.length}`);
+      if (next === undefined)
+        throw fault('control', `the recorded words end before this REG_LOAD, number ${e.loaded.length}`);
       value = next;
     } else if (machine !== undefined) value = readWord(machine, instr);
     e.loaded.push(value);
     e.stream.load(instr.reg, value);
-    this.o.chain?.control(e.core.index, e.id % ENGINES.length, step.footprint(), step.issue);
+    const { chain } = this.o;
+    if (chain !== undefined) chain.control(e.core.index, e.id % ENGINES.length, step.footprint(), step.issue);
   }
 
-  /** Moves the stream past the step; records which way data sent it. */
-  private move(e: EngineRun, step: Step): void {
-    const onData = e.stream.decidesOnData(step);
-    const byLength = onData && this.o.length !== undefined && step.instr.m === 'BRANCH';
-    const taken = e.stream.advance(step, byLength ? this.visit(e, step) === this.o.length : undefined);
-    if (onData) e.path = (Math.imul(e.path, 31) + (taken ? 1 : 2)) | 0;
+  /** Moves the stream past the step. */
+  private move({ stream }: EngineRun, step: Step): void {
+    const { instr } = step;
+    const byLength = this.o.length !== undefined && instr.m === 'BRANCH' && stream.isLoaded(instr.reg);
+    stream.advance(step, byLength ? this.visit(stream, step) === this.o.length : undefined);
   }
 
-  private visit(e: EngineRun, step: Step): number {
-    let counts = this.visits.get(e);
-    if (counts === undefined) this.visits.set(e, (counts = new Map()));
+  private visit(stream: Stream, step: Step): number {
+    const counts = this.visits.get(stream) ?? new Map<Step, number>();
+    this.visits.set(stream, counts);
     const count = (counts.get(step) ?? 0) + 1;
     counts.set(step, count);
     return count;
@@ -331,7 +402,11 @@ export class Timeline {
     if (first < 0 || count < 0 || first + count > descriptors.length) {
       throw fault('encoding', `triggers descriptors ${first}..${first + count - 1} of ${descriptors.length}`);
     }
-    e.plans = descriptors.slice(first, first + count).map((d) => this.o.code.plan(d).resolve(e.stream.registers));
+    e.plans = descriptors.slice(first, first + count).map((d) => {
+      e.stream.noteUse(d.src.reg);
+      e.stream.noteUse(d.dst.reg);
+      return this.o.code.plan(d).resolve(e.stream.registers);
+    });
   }
 
   private trigger(e: EngineRun, step: Step, { queue, increment }: Instruction<'DMA'>, at: number): void {
@@ -339,17 +414,32 @@ export class Timeline {
     const { core, plans } = e;
     if (queue >= this.queues) throw fault('encoding', `triggers queue ${queue} of ${this.queues}`);
     const owner = (core.queueOwners[queue] ??= e.engine);
-    if (owner !== e.engine) throw fault('queue', `triggers queue ${queue}, which ${owner} has triggered in this execution`);
+    if (owner !== e.engine)
+      throw fault('queue', `triggers queue ${queue}, which ${owner} has triggered in this execution`);
     if (checks !== undefined) for (const plan of plans) checks.descriptor(plan);
     const stated = plans.length === 1 ? plans[0]!.runs : plans.flatMap((p) => p.runs);
     const factor = jitter.factor();
     const perturb = (ticks: number): number => Math.ceil(ticks * factor);
-    const runs = factor === 1 ? stated : stated.map((r) => ({ ...r, queueTicks: perturb(r.queueTicks), dramTicks: perturb(r.dramTicks) }));
+    const runs =
+      factor === 1
+        ? stated
+        : stated.map((r) => ({ ...r, queueTicks: perturb(r.queueTicks), dramTicks: perturb(r.dramTicks) }));
     const earliest = at + jitter.cost(DMA_LATENCY_TICKS);
     const mark = checks?.mark(e.streamId);
     core.alive++;
     const slot = (core.index % this.coresPerChip) * this.queues + queue;
-    this.chips[core.chip]!.dma.enqueue(slot, { runs, earliest, start: 0, end: 0, core, queue, trigger: step, plans, increment, mark });
+    this.chips[core.chip]!.dma.enqueue(slot, {
+      runs,
+      earliest,
+      start: 0,
+      end: 0,
+      core,
+      queue,
+      trigger: step,
+      plans,
+      increment,
+      mark,
+    });
   }
 
   /** A transfer's last row has been served; its end is an event to come. */
@@ -377,9 +467,19 @@ export class Timeline {
         stats.rows += plan.rows;
         stats.dramBytes += plan.dramBytes;
       }
-      this.o.trace?.add(core.index, QUEUE_LANE + queue, 'transfer', start, end, trigger.fragment.id, trigger.index, bytes);
+      this.o.trace?.add(
+        core.index,
+        QUEUE_LANE + queue,
+        'transfer',
+        start,
+        end,
+        trigger.fragment.id,
+        trigger.index,
+        bytes,
+      );
       core.dmaEnd = Math.max(core.dmaEnd, end);
-      if (t.increment >= 0) this.increment(core, t.increment, streamId, end, this.o.checks?.mark(streamId), end);
+      if (t.increment >= 0)
+        this.increment(core, t.increment, streamId, end, this.o.checks?.mark(streamId), end);
     } catch (error) {
       throw this.located(error, core.index, trigger, queue);
     }
@@ -392,9 +492,16 @@ export class Timeline {
     if (checks !== undefined || chain !== undefined) {
       const { machine } = core;
       const footprints = plans.map((p) => (machine === undefined ? p.footprint() : footprintNow(p, machine)));
-      if (checks !== undefined && mark !== undefined) checks.transfer(streamId, mark, footprints, { core: core.index, queue, step: trigger });
-      const ticks = trigger.issue + DMA_LATENCY_TICKS + t.runs.reduce((n, r) => n + r.count * r.queueTicks, 0);
-      chain?.transfer(core.index, ENGINES.indexOf(trigger.fragment.engine), ENGINES.length + queue, footprints, ticks);
+      if (checks !== undefined && mark !== undefined) checks.transfer(streamId, mark, footprints, trigger);
+      const ticks =
+        trigger.issue + DMA_LATENCY_TICKS + t.runs.reduce((n, r) => n + r.count * r.queueTicks, 0);
+      chain?.transfer(
+        core.index,
+        ENGINES.indexOf(trigger.fragment.engine),
+        ENGINES.length + queue,
+        footprints,
+        ticks,
+      );
     }
     if (checks === undefined) watch?.(t);
     if (core.machine !== undefined) for (const plan of plans) moveBytes(plan.descriptor, core.machine);
@@ -411,12 +518,22 @@ export class Timeline {
     return counter;
   }
 
-  private increment(core: CoreRun, semaphore: number, streamId: number, at: number, mark: Mark | undefined, now: number): void {
+  private increment(
+    core: CoreRun,
+    semaphore: number,
+    streamId: number,
+    at: number,
+    mark: Mark | undefined,
+    now: number,
+  ): void {
     const counter = this.counter(core, semaphore);
     if (counter.owner < 0) counter.owner = streamId;
     if (counter.owner !== streamId) {
       const [a, b] = [counter.owner, streamId].map((s) => this.streamName(s));
-      throw fault('semaphore', `semaphore ${semaphore} is incremented by ${a} and by ${b}; each has one incrementing stream`);
+      throw fault(
+        'semaphore',
+        `semaphore ${semaphore} is incremented by ${a} and by ${b}; each has one incrementing stream`,
+      );
     }
     counter.increment(at, mark);
     if (counter.waiters.length === 0) return;
@@ -447,25 +564,31 @@ export class Timeline {
     const { checks } = this.o;
     const marks: Mark[] = [];
     if (checks === undefined) return marks;
-    for (const core of this.cores) for (const e of core.engines) if (!e.ended) marks.push(checks.mark(e.streamId));
-    for (const { dma } of this.chips) for (const { mark } of dma.unfinished()) if (mark !== undefined) marks.push(mark);
+    for (const core of this.cores)
+      for (const e of core.engines) if (!e.ended) marks.push(checks.mark(e.streamId));
+    for (const { dma } of this.chips)
+      for (const { mark } of dma.unfinished()) if (mark !== undefined) marks.push(mark);
     for (const list of this.finished) for (const { mark } of list) if (mark !== undefined) marks.push(mark);
     return marks;
   }
 
   /** An error with the instruction in front and its source node, where it is one of ours. */
-  private located(error: unknown, core: number, step: Step | undefined, queue?: number): unknown {
+  private located(error: unknown, core: number, step: Step | undefined, queue = -1): unknown {
     if (!(error instanceof NeffcError) || step === undefined) return error;
     const { fragment, index } = step;
-    const origin: Origin = queue === undefined ? { core, step } : { core, step, queue };
-    return placed(error, this.o.naming(origin), this.o.describe?.(fragment, fragment.engine, index));
+    return placed(
+      error,
+      this.o.naming(core, step, queue),
+      this.o.describe?.(fragment, fragment.engine, index),
+    );
   }
 
   private result(): TimelineResult {
     const engines = this.cores.flatMap((c) => c.engineStats);
     const queues = this.cores.flatMap((c) => c.queues.filter((q) => q.transfers > 0));
     const chipCounts = new Map<string, number>();
-    for (const [chip, { counters }] of this.chips.entries()) for (const [s, c] of counters) chipCounts.set(`${chip} ${s}`, c.count);
+    for (const [chip, { counters }] of this.chips.entries())
+      for (const [s, c] of counters) chipCounts.set(`${chip} ${s}`, c.count);
     return {
       ticks: this.results.reduce((t, r) => Math.max(t, r.end), 0),
       jobs: this.results,

@@ -29,7 +29,16 @@ export interface Trace {
   readonly fragments: readonly (FragmentName & { readonly engine: EngineName })[];
 }
 
-const COLUMNS = { core: Uint16Array, lane: Uint8Array, kind: Uint8Array, start: Float64Array, end: Float64Array, fragment: Int32Array, index: Int32Array, detail: Float64Array } as const;
+const COLUMNS = {
+  core: Uint16Array,
+  lane: Uint8Array,
+  kind: Uint8Array,
+  start: Float64Array,
+  end: Float64Array,
+  fragment: Int32Array,
+  index: Int32Array,
+  detail: Float64Array,
+} as const;
 type Columns = { -readonly [K in keyof typeof COLUMNS]: InstanceType<(typeof COLUMNS)[K]> };
 
 function makeColumns(length: number, from?: Columns): Columns {
@@ -52,7 +61,16 @@ export class TraceBuilder {
   private length = 0;
   private columns = makeColumns(1024);
 
-  add(core: number, lane: number, kind: SliceKind, start: number, end: number, fragment: number, index: number, detail: number): void {
+  add(
+    core: number,
+    lane: number,
+    kind: SliceKind,
+    start: number,
+    end: number,
+    fragment: number,
+    index: number,
+    detail: number,
+  ): void {
     if (this.length === this.columns.core.length) {
       const larger = makeColumns(2 * this.length);
       for (const key of Object.keys(COLUMNS) as (keyof Columns)[]) larger[key].set(this.columns[key]);
@@ -114,7 +132,13 @@ export interface TimelineStats {
 }
 
 export function newEngineStats(core: number, engine: EngineName): EngineStats {
-  return { core, engine, instructions: 0, busy: 0, stalls: { semaphore: 0, operand: 0, port: 0, stationary: 0 } };
+  return {
+    core,
+    engine,
+    instructions: 0,
+    busy: 0,
+    stalls: { semaphore: 0, operand: 0, port: 0, stationary: 0 },
+  };
 }
 
 export function newQueueStats(core: number, queue: number): QueueStats {

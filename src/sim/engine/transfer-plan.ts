@@ -21,9 +21,14 @@ export class DescriptorPlan {
   readonly rows: number;
   readonly bytes: number;
   readonly dramBytes: number;
+  /** Whether it is known to be valid for the program and target. */
+  valid = false;
   private touched: Footprint | undefined;
 
-  constructor(descriptor: DmaDescriptor, shape: Pick<DescriptorPlan, 'runs' | 'rows' | 'bytes' | 'dramBytes'>) {
+  constructor(
+    descriptor: DmaDescriptor,
+    shape: Pick<DescriptorPlan, 'runs' | 'rows' | 'bytes' | 'dramBytes'>,
+  ) {
     this.descriptor = descriptor;
     this.runs = shape.runs;
     this.rows = shape.rows;

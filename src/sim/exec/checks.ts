@@ -1,6 +1,7 @@
 // What an instruction's operands must satisfy before it runs: bounds, alignment, start partitions, shapes, element types.
 // Checked on resolved operands, since registers may move any of them. Both paths rely on it: after a check, no effect reads or
 // writes outside SBUF and PSUM. Index values, lossy narrowings and overflows are the effects' own.
+import type { NeffcError } from '../../base/diagnostic.js';
 import { PARTITIONS, PE_COLUMNS, PE_MOVING } from '../../chip/target.js';
 import type { AluOp, ReduceOp } from '../../isa/functions.js';
 import { type Ap, CHIP_DTYPE_BYTES, type ChipDType, type Scalar } from '../../isa/operands.js';
@@ -34,33 +35,36 @@ function describe(ap: Ap): string {
   return `${ap.space} partitions ${ap.start}+${ap.parts}, ${ap.dtype} at ${ap.base} counts [${ap.counts}] strides [${ap.strides}]`;
 }
 
-/** First and last byte offset (exclusive) that a pattern touches in a partition. */
-function extent(ap: Ap): readonly [number, number] {
-  const width = CHIP_DTYPE_BYTES[ap.dtype];
-  let low = ap.base;
-  let high = ap.base + width;
-  for (let d = 0; d < 4; d++) {
-    const span = (ap.counts[d]! - 1) * ap.strides[d]! * width;
-    if (span < 0) low += span;
-    else high += span;
-  }
-  return [low, high];
+function outside(ap: Ap, name: string, why: string): NeffcError {
+  return trap('bounds', `${name} ${why}: ${describe(ap)}`);
+}
+
+/** Bytes that a pattern's strides reach below (-1) or above (1) its base, to the first byte of an element. */
+function reach(ap: Ap, sign: 1 | -1): number {
+  let bytes = 0;
+  for (let d = 0; d < 4; d++) bytes += Math.max(0, sign * (ap.counts[d]! - 1) * ap.strides[d]!);
+  return bytes * CHIP_DTYPE_BYTES[ap.dtype];
 }
 
 function pattern(m: Machine, ap: Ap, name: string, wide = false): void {
-  const fail = (why: string) => trap('bounds', `${name} ${why}: ${describe(ap)}`);
-  if (ap.parts < 0 || ap.start < 0 || ap.start + ap.parts > PARTITIONS)
-    throw fail('has partitions outside the core');
-  if (!startAllowed(ap.start, ap.parts)) throw fail('starts at a partition its row count does not allow');
+  const { start, parts, base } = ap;
+  if (parts < 0 || start < 0 || start + parts > PARTITIONS) {
+    throw outside(ap, name, 'has partitions outside the core');
+  }
+  if (!startAllowed(start, parts))
+    throw outside(ap, name, 'starts at a partition its row count does not allow');
   if (ap.dtype === 'i64' && !wide) throw trap('type', `${name} is of type i64, which only COPY takes`);
   const elements = elementsOf(ap);
-  if (!(elements >= 0 && elements <= MAX_ROW))
-    throw fail(`has ${elements} elements in a row, ${MAX_ROW} are allowed`);
-  if (ap.base % CHIP_DTYPE_BYTES[ap.dtype] !== 0) throw fail('is not aligned to its elements');
+  if (!(elements >= 0 && elements <= MAX_ROW)) {
+    throw outside(ap, name, `has ${elements} elements in a row, ${MAX_ROW} are allowed`);
+  }
+  const width = CHIP_DTYPE_BYTES[ap.dtype];
+  if (base % width !== 0) throw outside(ap, name, 'is not aligned to its elements');
   if (elements === 0) return;
-  const [low, high] = extent(ap);
   const size = m.spaces[ap.space].partitionBytes;
-  if (low < 0 || high > size) throw fail(`touches bytes ${low}..${high} of a partition of ${size}`);
+  const [low, high] = [base - reach(ap, -1), base + reach(ap, 1) + width];
+  if (low < 0 || high > size)
+    throw outside(ap, name, `touches bytes ${low}..${high} of a partition of ${size}`);
 }
 
 function scalar(m: Machine, s: Scalar, name: string, main: Ap): void {
@@ -73,31 +77,20 @@ function scalar(m: Machine, s: Scalar, name: string, main: Ap): void {
   );
 }
 
-/** Patterns of one instruction that must have equally many partitions and equally many elements in each. */
-function alike(m: Machine, operands: Readonly<Record<string, Ap>>, wide = false): void {
-  let first: Ap | undefined;
-  for (const name in operands) {
-    const ap = operands[name]!;
-    pattern(m, ap, name, wide);
-    first ??= ap;
-    if (ap.parts !== first.parts || elementsOf(ap) !== elementsOf(first)) {
-      throw trap(
-        'shape',
-        `${name} is [${ap.parts}, ${elementsOf(ap)}] where [${first.parts}, ${elementsOf(first)}] is needed`,
-      );
-    }
-  }
-}
-
 /** A pattern of `elements` elements in each of `parts` partitions. */
-function shaped(m: Machine, ap: Ap, name: string, parts: number, elements: number): void {
-  pattern(m, ap, name);
+function shaped(m: Machine, ap: Ap, name: string, parts: number, elements: number, wide = false): void {
+  pattern(m, ap, name, wide);
   if (ap.parts !== parts || elementsOf(ap) !== elements) {
     throw trap(
       'shape',
       `${name} is [${ap.parts}, ${elementsOf(ap)}] where [${parts}, ${elements}] is needed`,
     );
   }
+}
+
+/** A pattern of as many partitions and elements as `like`. */
+function alike(m: Machine, ap: Ap, name: string, like: Ap, wide = false): void {
+  shaped(m, ap, name, like.parts, elementsOf(like), wide);
 }
 
 function operation(op: AluOp | ReduceOp, domain: Domain): void {
@@ -148,7 +141,7 @@ function matmul(i: Fields<'MATMUL'>, m: Machine): void {
   shaped(m, dst, 'dst', columns, n);
   matmulTypes(stationary.dtype, moving.dtype, dst.dtype, m.target.peFp32);
   if (dst.space !== 'psum') throw trap('bounds', `dst must lie in PSUM: ${describe(dst)}`);
-  const [low, high] = extent(dst);
+  const [low, high] = [dst.base - reach(dst, -1), dst.base + reach(dst, 1) + 4];
   const { bankBytes } = m.target.psum;
   if (n > 0 && Math.floor(low / bankBytes) !== Math.floor((high - 1) / bankBytes)) {
     throw trap('bounds', `dst crosses a PSUM bank: ${describe(dst)}`);
@@ -179,7 +172,8 @@ function transpose(i: Fields<'TRANSPOSE32'>, m: Machine): void {
 }
 
 function copy(i: Fields<'COPY'>, m: Machine): void {
-  alike(m, { dst: i.dst, src: i.src }, true);
+  pattern(m, i.dst, 'dst', true);
+  alike(m, i.src, 'src', i.dst, true);
   const [from, to] = [i.src.dtype, i.dst.dtype];
   const narrow = from === 'i64' ? to : from;
   if ((from === 'i64' || to === 'i64') && from !== to && narrow !== 'i32' && narrow !== 'u32') {
@@ -191,23 +185,29 @@ function copy(i: Fields<'COPY'>, m: Machine): void {
 export const CHECKS: Effects = {
   MATMUL: matmul,
   ACTIVATE(i, m) {
-    alike(m, { dst: i.dst, src: i.src });
+    pattern(m, i.dst, 'dst');
+    alike(m, i.src, 'src', i.dst);
     scalar(m, i.scale, 'scale', i.src);
     scalar(m, i.bias, 'bias', i.src);
     if (i.sum) shaped(m, i.sumDst, 'sumDst', i.dst.parts, 1);
   },
   TENSOR_TENSOR(i, m) {
-    alike(m, { dst: i.dst, a: i.a, b: i.b });
+    pattern(m, i.dst, 'dst');
+    alike(m, i.a, 'a', i.dst);
+    alike(m, i.b, 'b', i.dst);
     reducing(m, i, apply(i.op, domainOf(i.a.dtype), domainOf(i.b.dtype)));
   },
   TENSOR_SCALAR(i, m) {
-    alike(m, { dst: i.dst, src: i.src });
+    pattern(m, i.dst, 'dst');
+    alike(m, i.src, 'src', i.dst);
     scalar(m, i.s0, 's0', i.src);
     scalar(m, i.s1, 's1', i.src);
     reducing(m, i, fused(i, scalarDomain(i.s1)));
   },
   SCALAR_TENSOR_TENSOR(i, m) {
-    alike(m, { dst: i.dst, src: i.src, b: i.b });
+    pattern(m, i.dst, 'dst');
+    alike(m, i.src, 'src', i.dst);
+    alike(m, i.b, 'b', i.dst);
     scalar(m, i.s0, 's0', i.src);
     reducing(m, i, fused(i, domainOf(i.b.dtype)));
   },
@@ -219,7 +219,10 @@ export const CHECKS: Effects = {
     shaped(m, i.dst, 'dst', i.src.parts, kept);
   },
   SELECT(i, m) {
-    alike(m, { dst: i.dst, mask: i.mask, a: i.a, b: i.b });
+    pattern(m, i.dst, 'dst');
+    alike(m, i.mask, 'mask', i.dst);
+    alike(m, i.a, 'a', i.dst);
+    alike(m, i.b, 'b', i.dst);
   },
   COPY: copy,
   MEMSET(i, m) {
@@ -232,13 +235,15 @@ export const CHECKS: Effects = {
   },
   MAX_INDEX(i, m) {
     pattern(m, i.src, 'src');
-    alike(m, { values: i.values, dst: i.dst });
+    pattern(m, i.values, 'values');
+    alike(m, i.dst, 'dst', i.values);
     shaped(m, i.values, 'values', i.src.parts, elementsOf(i.values));
     if (i.dst.dtype !== 'u32' && i.dst.dtype !== 'i32')
       throw trap('type', `MAX_INDEX writes u32 or i32, not ${i.dst.dtype}`);
   },
   MATCH_REPLACE(i, m) {
-    alike(m, { dst: i.dst, src: i.src });
+    pattern(m, i.dst, 'dst');
+    alike(m, i.src, 'src', i.dst);
     shaped(m, i.values, 'values', i.src.parts, elementsOf(i.values));
   },
   BN_STATS(i, m) {
@@ -257,7 +262,8 @@ export const CHECKS: Effects = {
     pattern(m, i.dst, 'dst');
   },
   AFFINE_SELECT(i, m) {
-    alike(m, { dst: i.dst, src: i.src });
+    pattern(m, i.dst, 'dst');
+    alike(m, i.src, 'src', i.dst);
   },
   PARTITION_REDUCE(i, m) {
     pattern(m, i.src, 'src');
@@ -266,7 +272,8 @@ export const CHECKS: Effects = {
   },
   GATHER(i, m) {
     pattern(m, i.src, 'src');
-    alike(m, { dst: i.dst, index: i.index });
+    pattern(m, i.dst, 'dst');
+    alike(m, i.index, 'index', i.dst);
     integers(i.index.dtype, 'index');
     shaped(m, i.dst, 'dst', i.src.parts, elementsOf(i.dst));
   },

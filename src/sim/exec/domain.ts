@@ -10,17 +10,31 @@ export const DOMAIN_RANGE = {
   u32: [0, 4294967295],
 } as const;
 
-const INTEGER_TYPES: ReadonlySet<ChipDType> = new Set(['i32', 'u32', 'i16', 'u16', 'i8', 'u8', 'bool']);
+const DOMAIN: Readonly<Record<ChipDType, Domain>> = {
+  f32: 'f32',
+  bf16: 'f32',
+  f16: 'f32',
+  f8e4m3fn: 'f32',
+  f8e4m3fnuz: 'f32',
+  f8e5m2: 'f32',
+  f8e5m2fnuz: 'f32',
+  i32: 'i32',
+  i16: 'i32',
+  u16: 'i32',
+  i8: 'i32',
+  u8: 'i32',
+  bool: 'i32',
+  u32: 'u32',
+  i64: 'f32',
+};
 
-/** Types that the integer domain takes (bool is 0 or 1); i64 belongs to no domain. */
-export function isIntegerType(t: ChipDType): boolean {
-  return INTEGER_TYPES.has(t);
+/** The domain that an element type is loaded into; bool is 0 or 1. (i64 belongs to none: only COPY takes it, by itself.) */
+export function domainOf(t: ChipDType): Domain {
+  return DOMAIN[t];
 }
 
-/** The domain that an element type is loaded into. */
-export function domainOf(t: ChipDType): Domain {
-  if (t === 'u32') return 'u32';
-  return isIntegerType(t) ? 'i32' : 'f32';
+export function isIntegerType(t: ChipDType): boolean {
+  return DOMAIN[t] !== 'f32';
 }
 
 export function scalarDomain(s: Scalar): Domain {
@@ -39,9 +53,7 @@ export function fusedDomain(op: AluOp, a: Domain, b: Domain, reverse: boolean): 
   return reverse ? operationDomain(op, b, a) : operationDomain(op, a, b);
 }
 
-const BIT_OPS: ReadonlySet<AluOp | ReduceOp> = new Set(['and', 'or', 'xor', 'shl', 'shr', 'sar']);
-
 /** Operations that exist on integers only. */
 export function integersOnly(op: AluOp | ReduceOp): boolean {
-  return BIT_OPS.has(op);
+  return op === 'and' || op === 'or' || op === 'xor' || op === 'shl' || op === 'shr' || op === 'sar';
 }

@@ -116,7 +116,7 @@ describe('expressions', () => {
         const text = printSource({ file: '', body: [statement] });
         expect(sorted(parse(text))).toBe(sorted({ file: '', body: [statement] }));
       }),
-      { numRuns: 1500, seed: 11 },
+      { numRuns: 1000, seed: 11 },
     );
   });
 });
@@ -313,7 +313,7 @@ describe('refusals', () => {
         }
         expect(code(text)).toMatch(/^none$|^E33/);
       }),
-      { numRuns: 3000, seed: 5 },
+      { numRuns: 2000, seed: 5 },
     );
   });
 });

@@ -9,7 +9,8 @@ const HOP = 50 * 28;
 const CONTROL = 20 * 28;
 const LATENCY = 1300 * 28;
 /** 64 elements in each partition at a byte offset. */
-const at = (offset: number, space = 'sbuf', elements = 64): string => `${space}.f32[0:128]+${offset}{${elements}:1}`;
+const at = (offset: number, space = 'sbuf', elements = 64): string =>
+  `${space}.f32[0:128]+${offset}{${elements}:1}`;
 
 function time(text: ProgramText, options: TimingOptions = {}, target: Target = INF2) {
   return simulateTiming(buildProgram(text), 0, target, options);
@@ -17,14 +18,18 @@ function time(text: ProgramText, options: TimingOptions = {}, target: Target = I
 
 describe('engines', () => {
   it('issues back to back and ends when the last result is readable', () => {
-    const { ticks, stats } = time({ main: { dve: `MEMSET dst=${at(0)} bits=0\nMEMSET dst=${at(256)} bits=0` } });
+    const { ticks, stats } = time({
+      main: { dve: `MEMSET dst=${at(0)} bits=0\nMEMSET dst=${at(256)} bits=0` },
+    });
     expect(ticks).toBe(2 * 64 * 25 + 160 * 25);
     expect(stats.engines[2]).toMatchObject({ engine: 'dve', instructions: 2, busy: 3200 });
   });
 
   it('stalls on its own operands until they are readable, and only then', () => {
     const { ticks, stats } = time({
-      main: { dve: `MEMSET dst=${at(0)} bits=0\nCOPY dst=${at(512)} src=${at(0)}\nCOPY dst=${at(1024)} src=${at(0)}` },
+      main: {
+        dve: `MEMSET dst=${at(0)} bits=0\nCOPY dst=${at(512)} src=${at(0)}\nCOPY dst=${at(1024)} src=${at(0)}`,
+      },
     });
     expect(ticks).toBe(5600 + 1600 + 1600 + 4000);
     expect(stats.engines[2]?.stalls.operand).toBe(4000);
@@ -41,7 +46,10 @@ describe('engines', () => {
   it('a wait that is long over costs nothing', () => {
     const slow = 'NOP\n'.repeat(20);
     const { ticks } = time({
-      main: { dve: `MEMSET dst=${at(0)} bits=0 inc 2`, act: `${slow}COPY dst=${at(512)} src=${at(0)} wait 2>=1` },
+      main: {
+        dve: `MEMSET dst=${at(0)} bits=0 inc 2`,
+        act: `${slow}COPY dst=${at(512)} src=${at(0)} wait 2>=1`,
+      },
     });
     expect(ticks).toBe(20 * CONTROL + 64 * 20 + 160 * 20);
   });
@@ -54,7 +62,9 @@ describe('engines', () => {
 
 describe('ports', () => {
   it('DVE and POOL take turns in SBUF, DVE first in a tie', () => {
-    const { ticks, stats } = time({ main: { dve: `MEMSET dst=${at(0)} bits=0`, pool: `MEMSET dst=${at(256)} bits=0` } });
+    const { ticks, stats } = time({
+      main: { dve: `MEMSET dst=${at(0)} bits=0`, pool: `MEMSET dst=${at(256)} bits=0` },
+    });
     expect(ticks).toBe(1600 + 64 * 20 + 160 * 20);
     expect(stats.engines[3]?.stalls.port).toBe(1600);
   });
@@ -84,7 +94,9 @@ describe('PE', () => {
   it('shows the part of a load that its wait delays', () => {
     // The NOP fires at 5600 ticks, is seen at 7000; the first matmul ends at 5440.
     const sp = 'NOP\n'.repeat(9);
-    const { ticks } = time({ main: { pe: `${matmul(512)}\n${matmul(512, 'wait 4>=1')}`, sp: `${sp}NOP inc 4` } });
+    const { ticks } = time({
+      main: { pe: `${matmul(512)}\n${matmul(512, 'wait 4>=1')}`, sp: `${sp}NOP inc 4` },
+    });
     expect(ticks).toBe(5600 + HOP + 320 + 5120 + 1280);
   });
 
@@ -98,7 +110,9 @@ describe('control', () => {
   it('loops, branches and calls at 20 ns each', () => {
     const { ticks, stats } = time({
       segments: [{ sp: 'NOP\nRET' }],
-      main: { sp: 'REG_SET reg=0 value=3\nCALL segment=0\nLOOP reg=0 back=1\nBRANCH compare=eq reg=0 value=0 forward=1\nNOP\nNOP' },
+      main: {
+        sp: 'REG_SET reg=0 value=3\nCALL segment=0\nLOOP reg=0 back=1\nBRANCH compare=eq reg=0 value=0 forward=1\nNOP\nNOP',
+      },
     });
     // SET, 3 x (CALL, NOP, RET, LOOP), BRANCH over one NOP, NOP
     expect(stats.instructions).toBe(1 + 12 + 2);
@@ -113,7 +127,7 @@ describe('control', () => {
   });
 
   it('takes branches on loaded words from a length, or from recorded words', () => {
-    const sp = `REG_SET reg=0 value=9\nREG_LOAD reg=1 partition=0 offset=0
+    const sp = `REG_SET reg=0 value=9\nREG_LOAD reg=1 variable=0 partition=0 offset=0
       BRANCH compare=ne reg=1 value=0 forward=1\nLOOP reg=0 back=2`;
     const body = (length: number): number => 1 + 3 * length - 1;
     expect(time({ main: { sp } }, { length: 4 }).stats.instructions).toBe(body(4));
@@ -127,14 +141,23 @@ describe('DMA', () => {
   /** `rows` rows of 1 KiB into as many partitions at `offset`. */
   const rows = (rows: number, offset: number): string =>
     `4B src=dram:0+0x0{${rows}x256:1024,4} dst=sbuf@0+0x${offset.toString(16)}{${rows}x256:p1,4}`;
-  const trigger = (queue: number, first: number, more = ''): string => `DMA queue=${queue} first=${first} count=1 ${more}\n`;
+  const trigger = (queue: number, first: number, more = ''): string =>
+    `DMA queue=${queue} first=${first} count=1 ${more}\n`;
   const row = (target: Target): number => 27 * 28 + Math.ceil((1024 * 28e9) / target.dma.bytesPerSecond);
 
   it('pipelines the latency: a queue’s next rows start behind the last', () => {
-    const text = { variables, descriptors: `${rows(8, 0)}\n${rows(4, 1024)}`, main: { sp: trigger(0, 0) + trigger(0, 1, 'inc 8'), pe: 'NOP wait 8>=1' } };
+    const text = {
+      variables,
+      descriptors: `${rows(8, 0)}\n${rows(4, 1024)}`,
+      main: { sp: trigger(0, 0) + trigger(0, 1, 'inc 8'), pe: 'NOP wait 8>=1' },
+    };
     const { ticks, stats } = time(text);
     expect(ticks).toBe(CONTROL + LATENCY + 12 * row(INF2) + HOP + CONTROL);
-    expect(stats).toMatchObject({ dmaBytes: 12288, dramBytes: 12288, queues: [{ transfers: 2, rows: 12, busy: 12 * row(INF2) }] });
+    expect(stats).toMatchObject({
+      dmaBytes: 12288,
+      dramBytes: 12288,
+      queues: [{ transfers: 2, rows: 12, busy: 12 * row(INF2) }],
+    });
   });
 
   it('starts at the later of latency and queue', () => {
@@ -144,7 +167,11 @@ describe('DMA', () => {
   });
 
   it('leaves the DRAM alone where it is fast enough', () => {
-    const text = { variables, descriptors: `${rows(8, 0)}\n${rows(8, 1024)}`, main: { sp: trigger(0, 0) + trigger(1, 1) } };
+    const text = {
+      variables,
+      descriptors: `${rows(8, 0)}\n${rows(8, 1024)}`,
+      main: { sp: trigger(0, 0) + trigger(1, 1) },
+    };
     expect(time(text).ticks).toBe(2 * CONTROL + LATENCY + 8 * row(INF2));
   });
 
@@ -166,7 +193,11 @@ describe('DMA', () => {
     // DRAM at the rate of a queue, two queues: the second waits a row of DRAM, then each finds it free when its 27 ns are over.
     const target: Target = { ...INF2, dram: { ...INF2.dram, bytesPerSecond: INF2.dma.bytesPerSecond } };
     const served = Math.ceil((1024 * 28e9) / 17e9);
-    const text = { variables, descriptors: `${rows(1, 0)}\n${rows(1, 1024)}`, main: { sp: trigger(0, 0), act: trigger(1, 1) } };
+    const text = {
+      variables,
+      descriptors: `${rows(1, 0)}\n${rows(1, 1024)}`,
+      main: { sp: trigger(0, 0), act: trigger(1, 1) },
+    };
     expect(time(text, {}, target).ticks).toBe(CONTROL + LATENCY + 2 * served);
   });
 
@@ -192,7 +223,12 @@ describe('what a timeline leaves', () => {
   it('traces slices with their causes', () => {
     const { trace } = simulateTiming(program, 'main', INF2, { trace: true });
     expect(trace?.length).toBe(4);
-    const slices = Array.from({ length: 4 }, (_, i) => [trace?.lane[i], trace?.kind[i], trace?.start[i], trace?.end[i]]);
+    const slices = Array.from({ length: 4 }, (_, i) => [
+      trace?.lane[i],
+      trace?.kind[i],
+      trace?.start[i],
+      trace?.end[i],
+    ]);
     expect(slices).toEqual([
       [2, 0, 0, 1600],
       [1, 2, 0, 7000],

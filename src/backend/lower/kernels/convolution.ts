@@ -3,70 +3,27 @@
 // clipping: a tap adds only to the outputs it reaches. Images too large for the chip pass in bands of rows.
 import type { Constant } from '../../../ir/constant.js';
 import { constantOf, type Node, type Value } from '../../../ir/graph.js';
-import { elementCount } from '../../../ir/type.js';
 import type { LowerContext } from '../context.js';
-import { BANK_COLUMNS } from '../gemm.js';
+import { BANK_COLUMNS, exactPairs, stationaryParts, threeParts } from '../gemm.js';
 import type { Kernel } from '../kernel.js';
-import { move } from '../move.js';
+import { type Band, inBands } from './bands.js';
 import { permuteView, singleAp, sliceView, viewShape, type View } from '../view.js';
 import { depthwise } from './depthwise.js';
 import { evictConvolution, type Epilogue } from './epilogue.js';
 import { packTaps } from './tap-packing.js';
 import { blockDiagonal, flatPlanes, type Window, windowOf } from './window.js';
 
-/** Share of a partition's bytes that a band of input or output rows may take. */
-const BAND_SHARE = 0.2;
-
 const conv: Kernel = (c, node) => {
   const w = windowOf(c, node);
-  if (w.depthwise && node.inputs[1] && constantOf(node.inputs[1]) && depthwise(c, node, w)) return;
-  const [x] = node.inputs as [Value];
-  const out = node.outputs[0] as Value;
-  const fits = c.fits(out, [1]);
-  if (fits && fitsInput(c, x)) {
-    const home = flatPlanes(c.result(out, [1]), w.out);
-    const input = flatPlanes(c.fetch(x, [1]), w.in);
-    convolve(c, node, w, input, 0, home, 0);
-    return;
-  }
-  // Bands of output rows of one image: input rows are fetched with their halo, output rows stored as they are done.
-  const source = flatPlanes(c.place(x), w.in);
-  const sink = flatPlanes(fits ? c.result(out, [1]) : c.resultInDram(out), w.out);
-  const rowBytes = Math.max(w.in.w * Math.ceil(w.in.c / 128) * w.stride.h, w.out.w * Math.ceil(w.out.c / 128)) * 4;
-  const band = Math.max(1, Math.floor((c.b.target.sbufPartitionBytes * BAND_SHARE) / rowBytes) - w.kernel.h);
-  for (let n = 0; n < w.out.n; n++) {
-    for (let o = 0; o < w.out.h; o += band) {
-      const rows = Math.min(band, w.out.h - o);
-      const first = Math.max(0, o * w.stride.h - w.low.h);
-      const end = Math.min(w.in.h, (o + rows - 1) * w.stride.h - w.low.h + (w.kernel.h - 1) * w.dilation.h + 1);
-      const piece = sliceView(source, [n, 0, first, 0], [1, w.in.c, Math.max(1, end - first), w.in.w]);
-      const loaded = onChip(c, x, piece);
-      const target = sliceView(sink, [n, 0, o, 0], [1, w.out.c, rows, w.out.w]);
-      const made = fits ? target : c.b.sbuf(out.name, c.dtype(out), viewShape(target), [1]);
-      convolve(c, node, w, loaded, first, made, o, n);
-      if (!fits) c.b.dma(target, made);
-    }
-  }
+  if (w.depthwise && constantOf(node.inputs[1] as Value) !== undefined && depthwise(c, node, w)) return;
+  inBands(c, node, w, (band) => convolve(c, node, node.inputs[1] as Value, w, band));
 };
 
-function fitsInput(c: LowerContext, x: Value): boolean {
-  return c.places(x).some((p) => p.space === 'sbuf') || c.bytesPerPartition(x, [1]) <= c.budget() * 0.5;
-}
-
-function onChip(c: LowerContext, x: Value, piece: View): View {
-  if (piece.space === 'sbuf' && piece.p0 % 128 === 0 && piece.axes[1]?.p === 1) return piece;
-  const loaded = c.b.sbuf(x.name, c.dtype(x), viewShape(piece), [1]);
-  move(c.b, loaded, piece, c.mayCrossPe(x));
-  return loaded;
-}
-
-/**
- * Output rows [outRow, …) of `out` [n, M, rows, W'] from input rows [inRow, …) of `input` [n, C, rows, W].
- */
-function convolve(c: LowerContext, node: Node, w: Window, input: View, inRow: number, out: View, outRow: number, image = 0): void {
+/** Weights are [M, C / groups, kernel]: a value, or a constant made for one phase of a transposed convolution. */
+export function convolve(c: LowerContext, node: Node, source: Value | Constant, w: Window, { input, inRow, out, outRow, image }: Band): void {
   const packed = packTaps(c, w, input, inRow, out.axes[2]?.n ?? 1, outRow);
   const dtype = input.dtype;
-  const weights = stationary(c, node, w, packed.taps.map((t) => t.members), dtype);
+  const weights = stationary(c, source, w, packed.taps.map((t) => t.members), dtype);
   const epilogue: Epilogue = { c, node, w, image };
   const [images = 1, , rows = 1, columns = 1] = viewShape(out);
   const perTile = Math.max(1, Math.floor(BANK_COLUMNS / columns));
@@ -121,17 +78,15 @@ function accumulate(c: LowerContext, w: Window, packed: Packed, weights: Station
   order.sort((a, b) => Number(b.rows === t.high && b.columns === t.width) - Number(a.rows === t.high && a.columns === t.width) || a.i - b.i);
   let start = true;
   for (const r of order) {
-    for (let k = 0; k < packed.depth; k += 128) {
-      const size = Math.min(128, packed.depth - k);
-      const parts = weights(r.i, k, size, t.m, t.channels);
-      if (parts === undefined) continue;
+    const depth = (packed.taps[r.i]?.members.length ?? 1) * packed.channels;
+    for (let k = 0; k < depth; k += 128) {
+      const size = Math.min(128, depth - k);
+      const pairs = weights(r.i, k, size, t.m, t.channels);
+      if (pairs === undefined) continue;
       const moving = sliceView(packed.source, [t.n, k, r.inRow, r.inColumn], [t.some, size, r.rows, r.columns], [1, 1, w.stride.h, w.stride.w]);
       const dst = sliceView(psum, [0, 0, r.row, r.column], [t.channels, t.some, r.rows, r.columns]);
-      const movings = packed.parts(permuteView(moving, [1, 0, 2, 3]));
-      for (const [part, view] of movings.entries()) {
-        const stationaryPart = parts[part];
-        if (stationaryPart === undefined) continue;
-        c.b.matmul(singleAp(dst), singleAp(stationaryPart), singleAp(view), start);
+      for (const [left, right] of exactPairs(pairs, packed.parts(permuteView(moving, [1, 0, 2, 3])))) {
+        c.b.matmul(singleAp(dst), singleAp(left), singleAp(right), start);
         start = false;
       }
     }
@@ -139,27 +94,26 @@ function accumulate(c: LowerContext, w: Window, packed: Packed, weights: Station
 }
 
 /** Packed weights: for each group of taps, [members x input channels, output channels], as PE wants them stationary. */
-function stationary(c: LowerContext, node: Node, w: Window, groups: readonly (readonly number[])[], dtype: View['dtype']): Stationary {
-  const value = node.inputs[1] as Value;
-  const constant = constantOf(value);
+function stationary(c: LowerContext, source: Value | Constant, w: Window, groups: readonly (readonly number[])[], dtype: View['dtype']): Stationary {
+  const constant = 'recipe' in source ? source : constantOf(source);
   const taps = w.kernel.h * w.kernel.w;
-  const depth = w.in.c;
-  const dense = constant && w.groups > 1 ? blockDiagonal(constant, w) : constant;
+  const dense = constant !== undefined && w.groups > 1 ? blockDiagonal(constant, w) : constant;
   const perGroup = groups.map((members) => {
     if (dense === undefined) return undefined;
-    return c.weight(tapRows(dense, w, members, taps), [0], dtype, [1]);
+    return stationaryParts(c, tapRows(dense, w, members, taps), dtype);
   });
-  const onChipWeights = dense === undefined ? movableWeights(c, value, w) : undefined;
+  const threePartsOf = (v: View): View[] => (v.dtype === 'f32' && !c.b.target.peFp32 ? threeParts(c, v) : [v]);
+  const onChipWeights = dense === undefined ? movableWeights(c, source as Value, w) : undefined;
   return (group, k, kSize, m, mSize) => {
     const members = groups[group] ?? [];
     if (w.groups > 1 && members.length === 1 && !w.connects(k, kSize, m, mSize)) return undefined;
     const view = perGroup[group];
-    if (view !== undefined) return [sliceView(view, [k, m], [kSize, mSize])];
+    if (view !== undefined) return view.map((part) => sliceView(part, [k, m], [kSize, mSize]));
     const tap = members[0] ?? 0;
     const made = onChipWeights as View;
     const [row, column] = [Math.floor(tap / w.kernel.w), tap % w.kernel.w];
-    const at = sliceView(made, [m, k, row, column], [mSize, Math.min(kSize, depth - k), 1, 1]);
-    return [{ ...at, axes: [at.axes[1], at.axes[0]] as View['axes'] }];
+    const at = sliceView(made, [m, k, row, column], [mSize, Math.min(kSize, w.in.c - k), 1, 1]);
+    return threePartsOf({ ...at, axes: [at.axes[1], at.axes[0]] as View['axes'] });
   };
 }
 
@@ -192,5 +146,4 @@ function tapRows(weights: Constant, w: Window, members: readonly number[], taps:
   return apply('reshape', { shape: to }, turned, to);
 }
 
-export const bytesOfPlane = (w: Window): number => elementCount([w.in.h, w.in.w]) * 4;
 export const CONVOLUTION: Readonly<Record<string, Kernel>> = { conv };

@@ -84,7 +84,12 @@ function findEnd(source: Source): End {
   if (view.byteLength >= 4 && view.getUint32(0, true) === LOCAL) {
     throw damaged(source, 'there is no end record', view.byteLength);
   }
-  throw badInput('E3301', 'the file is not a zip archive', { file, offset: 0 });
+  throw badInput(
+    'E3301',
+    'the file is not a zip archive',
+    { file, offset: 0 },
+    'TorchScript models are .pt or .ptl files written by torch.jit.save',
+  );
 }
 
 function readEnd(source: Source, at: number): End {

@@ -5,7 +5,7 @@ import type { Fields } from '../../../isa/table.js';
 import type { Machine } from '../../machine.js';
 import { trap } from '../../trap.js';
 import { domainOf } from '../domain.js';
-import { bitsOf, sinkOf, sourceOf, wordsOf } from './row.js';
+import { bitsOf, type Sink, type Source, sinkOf, sourceOf, wordsOf } from './row.js';
 
 export function copy(i: Fields<'COPY'>, m: Machine): void {
   if (i.src.dtype === 'i64') copyFromPairs(i, m);
@@ -62,20 +62,24 @@ function copyToPairs(i: Fields<'COPY'>, m: Machine): void {
   }
 }
 
+/** Each operand by itself: bits of dst's type, or a value to convert. */
 export function select(i: Fields<'SELECT'>, m: Machine): void {
-  const bits = i.a.dtype === i.dst.dtype && i.b.dtype === i.dst.dtype;
-  const [a, b, dst] = bits ? [bitsOf(i.a), bitsOf(i.b), bitsOf(i.dst)] : [i.a, i.b, i.dst];
   const mask = sourceOf(m, i.mask);
-  const left = sourceOf(m, a);
-  const right = sourceOf(m, b);
-  const sink = sinkOf(m, dst);
-  for (let p = 0; p < dst.parts; p++) {
-    const [chosen, x, y] = [mask.row(p), left.row(p), right.row(p)];
+  const left = storable(m, i.a, i.dst);
+  const right = storable(m, i.b, i.dst);
+  for (let p = 0; p < i.dst.parts; p++) {
+    const [chosen, x, y] = [mask.row(p), left.source.row(p), right.source.row(p)];
     chosen.forEach((c, n) => {
-      if (c !== 0) sink.put(p, n, x[n]!, left.domain);
-      else sink.put(p, n, y[n]!, right.domain);
+      if (c !== 0) left.sink.put(p, n, x[n]!, left.source.domain);
+      else right.sink.put(p, n, y[n]!, right.source.domain);
     });
   }
+}
+
+/** How elements of `src` get into `dst`: as bits where types are equal, else as numbers of their domain. */
+function storable(m: Machine, src: Ap, dst: Ap): { readonly source: Source; readonly sink: Sink } {
+  const bits = src.dtype === dst.dtype;
+  return { source: sourceOf(m, bits ? bitsOf(src) : src), sink: sinkOf(m, bits ? bitsOf(dst) : dst) };
 }
 
 export function memset(i: Fields<'MEMSET'>, m: Machine): void {
@@ -108,16 +112,18 @@ export function transpose32(i: Fields<'TRANSPOSE32'>, m: Machine): void {
   }
 }
 
+/** Traps (E1405) where row element `at` does not exist. */
+export function requireIndex(at: number, p: number, length: number): void {
+  if (at < 0 || at >= length) throw trap('index', `index ${at} of row ${p} is outside 0..${length - 1}`);
+}
+
 export function gather(i: Fields<'GATHER'>, m: Machine): void {
-  const bits = i.src.dtype === i.dst.dtype;
-  const source = sourceOf(m, bits ? bitsOf(i.src) : i.src);
+  const { source, sink } = storable(m, i.src, i.dst);
   const index = sourceOf(m, i.index);
-  const sink = sinkOf(m, bits ? bitsOf(i.dst) : i.dst);
   for (let p = 0; p < i.dst.parts; p++) {
     const row = source.row(p);
     const gathered = index.row(p).map((at) => {
-      if (at < 0 || at >= row.length)
-        throw trap('index', `index ${at} of partition ${p} is outside 0..${row.length - 1}`);
+      requireIndex(at, p, row.length);
       return row[at]!;
     });
     sink.store(p, gathered, source.domain);
@@ -163,9 +169,7 @@ export function iota(i: Fields<'IOTA'>, m: Machine): void {
 
 export function affineSelect(i: Fields<'AFFINE_SELECT'>, m: Machine): void {
   const holds = COMPARE[i.compare];
-  const bits = i.src.dtype === i.dst.dtype;
-  const source = sourceOf(m, bits ? bitsOf(i.src) : i.src);
-  const kept = sinkOf(m, bits ? bitsOf(i.dst) : i.dst);
+  const { source, sink: kept } = storable(m, i.src, i.dst);
   const filled = sinkOf(m, i.dst);
   for (let p = 0; p < i.dst.parts; p++) {
     const row = source.row(p);

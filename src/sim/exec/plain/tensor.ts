@@ -4,6 +4,7 @@ import type { ReduceOp } from '../../../isa/functions.js';
 import type { Ap } from '../../../isa/operands.js';
 import type { Fields } from '../../../isa/table.js';
 import type { Machine } from '../../machine.js';
+import { elementsOf } from '../checks.js';
 import { type Domain, domainOf, fusedDomain, operationDomain, scalarDomain } from '../domain.js';
 import { alu, reduceRun } from './alu.js';
 import { numberToDomain, scalarOf, sinkOf, sourceOf, toDomain } from './row.js';

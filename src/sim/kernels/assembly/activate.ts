@@ -129,8 +129,8 @@ export function activate(
   const buffer = rowBuffer(scratch, 1);
   for (let p = 0; p < parts; ++p) {
     const source = loadRow(src, p, FLOAT, rowBuffer(scratch, 0));
-    const factor = v128.load(loadSplat(scale, p, FLOAT, scratch));
-    const addend = v128.load(loadSplat(bias, p, FLOAT, scratch));
+    const factor = loadSplat(scale, p, FLOAT);
+    const addend = loadSplat(bias, p, FLOAT);
     const out = target(dst, p, FLOAT, source, source, buffer);
     activateRow(func, out, source, factor, addend, alpha, count);
     if (sumDst) store<f32>(scratch, reduceFloat(ADD, out, count));

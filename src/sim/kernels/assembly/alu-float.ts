@@ -45,19 +45,27 @@ function compareLanes(op: i32, a: v128, b: v128): v128 {
   return v128.xor(left, right);
 }
 
-/** Four results; `op` is constant where this is inlined, so one branch stays. */
+/** Four results, a NaN as the CPU makes it; `op` is constant where this is inlined, so one branch stays. */
+// @ts-ignore: decorator
+@inline
+export function rawLanes(op: i32, a: v128, b: v128): v128 {
+  if (op == BYPASS) return a;
+  if (op == ADD) return f32x4.add(a, b);
+  if (op == SUBTRACT) return f32x4.sub(a, b);
+  if (op == MULTIPLY) return f32x4.mul(a, b);
+  if (op == DIVIDE) return f32x4.div(a, b);
+  if (op == MAX) return f32x4.max(a, b);
+  if (op == MIN) return f32x4.min(a, b);
+  if (op == FLOORDIV) return f32x4.floor(f32x4.div(a, b));
+  return v128.and(compareLanes(op, a, b), f32x4.splat(1));
+}
+
+/** Four results as they are stored. */
 // @ts-ignore: decorator
 @inline
 export function floatLanes(op: i32, a: v128, b: v128): v128 {
-  if (op == BYPASS) return canonicalLanes(a);
-  if (op == ADD) return canonicalLanes(f32x4.add(a, b));
-  if (op == SUBTRACT) return canonicalLanes(f32x4.sub(a, b));
-  if (op == MULTIPLY) return canonicalLanes(f32x4.mul(a, b));
-  if (op == DIVIDE) return canonicalLanes(f32x4.div(a, b));
-  if (op == MAX) return canonicalLanes(f32x4.max(a, b));
-  if (op == MIN) return canonicalLanes(f32x4.min(a, b));
-  if (op == FLOORDIV) return canonicalLanes(f32x4.floor(f32x4.div(a, b)));
-  return v128.and(compareLanes(op, a, b), f32x4.splat(1));
+  const result = rawLanes(op, a, b);
+  return op <= FLOORDIV ? canonicalLanes(result) : result;
 }
 
 // @ts-ignore: decorator
@@ -123,26 +131,26 @@ export function floatRow(op: i32, out: usize, a: usize, aStep: usize, b: usize, 
 // @ts-ignore: decorator
 @inline
 function combine(op: i32, low: v128, high: v128): f32 {
-  const four = floatLanes(op, low, high);
-  const two = floatLanes(op, four, v128.shuffle<i32>(four, four, 2, 3, 2, 3));
-  const one = floatLanes(op, two, v128.shuffle<i32>(two, two, 1, 1, 1, 1));
+  const four = rawLanes(op, low, high);
+  const two = rawLanes(op, four, v128.shuffle<i32>(four, four, 2, 3, 2, 3));
+  const one = rawLanes(op, two, v128.shuffle<i32>(two, two, 1, 1, 1, 1));
   return f32x4.extract_lane(one, 0);
 }
 
-/** Eight lanes from the identity, element i to lane i mod 8; then lanes (0,4) (1,5) (2,6) (3,7), (0,2) (1,3), (0,1). */
+/** Unrounded to a type and not yet canonical. Eight lanes from the identity, element i to lane i mod 8; then lanes (0,4) (1,5) (2,6) (3,7), (0,2) (1,3), (0,1). */
 // @ts-ignore: decorator
 @inline
 function reduceLanes(op: i32, identity: f32, words: usize, count: i32): f32 {
   let low = f32x4.splat(identity), high = low;
   for (; count >= 8; count -= 8) {
-    low = floatLanes(op, low, v128.load(words));
-    high = floatLanes(op, high, v128.load(words, 16));
+    low = rawLanes(op, low, v128.load(words));
+    high = rawLanes(op, high, v128.load(words, 16));
     words += 32;
   }
   if (count >= 4) {
-    low = floatLanes(op, low, v128.load(words));
-    if (count > 4) high = floatLanes(op, high, rest(identity, words + 16, count - 4));
-  } else if (count > 0) low = floatLanes(op, low, rest(identity, words, count));
+    low = rawLanes(op, low, v128.load(words));
+    if (count > 4) high = rawLanes(op, high, rest(identity, words + 16, count - 4));
+  } else if (count > 0) low = rawLanes(op, low, rest(identity, words, count));
   return combine(op, low, high);
 }
 

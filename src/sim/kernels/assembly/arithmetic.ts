@@ -1,6 +1,7 @@
 // The arithmetic instructions of DVE and POOL: one or two operations over rows with an optional reduction (TENSOR_TENSOR,
 // TENSOR_SCALAR, SCALAR_TENSOR_TENSOR), reductions over dims and over partitions, batch-norm statistics.
 import { ADD, floatRow, reduceFloat } from './alu-float';
+import { hasPair, pairRow } from './alu-pair';
 import { integerRow, reduceInteger } from './alu-integer';
 import { canonical, changeDomain, FLOAT } from './convert';
 import { lengthOf } from './pattern';
@@ -18,14 +19,27 @@ function storeReduced(op: i32, domain: i32, words: usize, count: i32, out: usize
   else store<i32>(out, reduceInteger(op, domain, words, count));
 }
 
-/** op(x, other) or op(other, x); `other` is a pattern of as many elements, or of one. Returns where the result is. */
+/** An operand of as many elements as the row, or of one for all: its address, and how far four elements step. */
+// @ts-ignore: decorator
+@inline
+function otherStep(other: usize): usize {
+  return lengthOf(other) == 1 ? 0 : 16;
+}
+
+// @ts-ignore: decorator
+@inline
+function loadOther(other: usize, p: i32, domain: i32, buffer: usize, area: usize): usize {
+  if (lengthOf(other) != 1) return loadRow(other, p, domain, buffer);
+  v128.store(area, loadSplat(other, p, domain));
+  return area;
+}
+
+/** op(x, other) or op(other, x) at `out`, or in dst's row if `dst` is not 0 and it can be written at once. */
 function applyOther(
-  op: i32, domain: i32, reverse: bool, x: usize, other: usize, p: i32, count: i32,
-  buffer: usize, splat: usize, dst: usize, out: usize,
+  op: i32, domain: i32, reverse: bool, x: usize, other: usize, p: i32, count: i32, buffer: usize, area: usize, dst: usize, out: usize,
 ): usize {
-  const single = lengthOf(other) == 1;
-  const y = single ? loadSplat(other, p, domain, splat) : loadRow(other, p, domain, buffer);
-  const yStep: usize = single ? 0 : 16;
+  const y = loadOther(other, p, domain, buffer, area);
+  const yStep = otherStep(other);
   const result = dst == 0 ? out : target(dst, p, domain, x, y, out);
   if (reverse) applyRow(op, domain, result, y, yStep, x, 16, count);
   else applyRow(op, domain, result, x, 16, y, yStep, count);
@@ -44,17 +58,28 @@ export function arithmetic(
 ): void {
   const count = lengthOf(src);
   const a = rowBuffer(scratch, 0), b = rowBuffer(scratch, 1), c = rowBuffer(scratch, 2);
-  const domain = op1 < 0 ? domain0 : domain1;
+  const single = op1 < 0;
+  const domain = single ? domain0 : domain1;
+  const pair = !single && domain0 == FLOAT && domain1 == FLOAT && hasPair(op0, reverse0, op1, reverse1);
   for (let p = 0; p < parts; ++p) {
     let row = loadRow(src, p, domain0, a);
-    row = applyOther(op0, domain0, reverse0, row, other0, p, count, b, scratch, op1 < 0 ? dst : 0, c);
-    if (op1 >= 0) {
-      changeDomain(domain0, domain1, row, count);
-      row = applyOther(op1, domain1, reverse1, row, other1, p, count, b, scratch, dst, c);
+    if (pair) {
+      const y = loadOther(other0, p, FLOAT, b, scratch);
+      const z = loadOther(other1, p, FLOAT, c, scratch + 16);
+      let out = target(dst, p, FLOAT, row, y, c);
+      if (out != c) out = target(dst, p, FLOAT, z, z, c);
+      pairRow(op0, op1, out, row, y, otherStep(other0), z, otherStep(other1), count);
+      row = out;
+    } else {
+      row = applyOther(op0, domain0, reverse0, row, other0, p, count, b, scratch, single ? dst : 0, c);
+      if (!single) {
+        changeDomain(domain0, domain1, row, count);
+        row = applyOther(op1, domain1, reverse1, row, other1, p, count, b, scratch, dst, c);
+      }
     }
-    if (reduceOp >= 0) storeReduced(reduceOp, domain, row, count, scratch + 16);
+    if (reduceOp >= 0) storeReduced(reduceOp, domain, row, count, scratch + 32);
     if (row == c) storeRow(dst, p, domain, c);
-    if (reduceOp >= 0) storeRow(reduceDst, p, domain, scratch + 16);
+    if (reduceOp >= 0) storeRow(reduceDst, p, domain, scratch + 32);
   }
 }
 

@@ -109,6 +109,61 @@ function convertRow(conversion: i32, words: usize, count: i32): void {
   }
 }
 
+// @ts-ignore: decorator
+@inline
+function widenRun(conversion: i32, source: usize, count: i32, out: usize): void {
+  for (; count >= 8; count -= 8) {
+    const halves = v128.load(source);
+    v128.store(out, convertLanes(conversion, i32x4.extend_low_i16x8_u(halves)));
+    v128.store(out, convertLanes(conversion, i32x4.extend_high_i16x8_u(halves)), 16);
+    source += 16;
+    out += 32;
+  }
+  for (; count > 0; --count) {
+    v128.store32_lane(out, convertLanes(conversion, i32x4.splat(load<u16>(source))), 0);
+    source += 2;
+    out += 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function narrowRun(conversion: i32, words: usize, count: i32, place: usize): void {
+  for (; count >= 8; count -= 8) {
+    const low = convertLanes(conversion, v128.load(words));
+    const high = convertLanes(conversion, v128.load(words, 16));
+    v128.store(place, v128.shuffle<i16>(low, high, 0, 2, 4, 6, 8, 10, 12, 14));
+    words += 32;
+    place += 16;
+  }
+  for (; count > 0; --count) {
+    v128.store16_lane(place, convertLanes(conversion, v128.load32_zero(words)), 0);
+    words += 4;
+    place += 2;
+  }
+}
+
+/** A run of bf16 or f16 to packed fp32, in one pass. */
+export function halvesToFloats(type: i32, source: usize, count: i32, out: usize): void {
+  if (type == BF16) widenRun(FROM_BF16, source, count, out);
+  else widenRun(FROM_F16, source, count, out);
+}
+
+/** Packed fp32 to a run of bf16 or f16, in one pass. */
+export function floatsToHalves(type: i32, words: usize, count: i32, place: usize): void {
+  if (type == BF16) narrowRun(TO_BF16, words, count, place);
+  else narrowRun(TO_F16, words, count, place);
+}
+
+/** A word of an element type as a number of `domain` in four lanes. */
+export function splatOf(type: i32, domain: i32, word: u32): v128 {
+  const w = i32x4.splat(word);
+  if (domain != FLOAT || type == F32) return w;
+  if (type == BF16) return convertLanes(FROM_BF16, w);
+  if (type == F16) return convertLanes(FROM_F16, w);
+  return type == U32 ? convertLanes(FROM_UNSIGNED, w) : convertLanes(FROM_SIGNED, w);
+}
+
 /** Words of an element type to numbers of `domain`; integers stay where the domain is one of integers. */
 export function toDomain(type: i32, domain: i32, words: usize, count: i32): void {
   if (domain != FLOAT || type == F32) return;

@@ -11,7 +11,9 @@
 //   columns  0: the outputs of a row are contiguous; else the address of n 32-bit byte offsets within a row
 //   start    1: overwrite, 0: accumulate
 //   scratch  16-byte aligned, gemmScratchBytes() bytes, overwritten
-// Nothing may overlap.
+// Nothing may overlap. A NaN is stored as the canonical one, since CPUs differ in the sign they give it.
+
+import { canonical, canonicalLanes } from './convert';
 
 /** Limits of one instruction: contraction length, rows (stationary), columns (moving). */
 const MAX_K: usize = 128;
@@ -54,7 +56,16 @@ function packWords(source: usize, stride: usize, rows: usize, width: usize, padd
 // @ts-ignore: decorator
 @inline
 function accumulateVector<T>(target: usize, value: v128, start: bool): void {
-  v128.store(target, start ? value : v128.add<T>(v128.load(target), value));
+  const sum = start ? value : v128.add<T>(v128.load(target), value);
+  v128.store(target, isFloat<T>() ? canonicalLanes(sum) : sum);
+}
+
+// @ts-ignore: decorator
+@inline
+function accumulateWord<T>(result: usize, target: usize, start: bool): void {
+  const sum = start ? load<T>(result) : <T>(load<T>(target) + load<T>(result));
+  if (isFloat<T>()) store<f32>(target, canonical(<f32>sum));
+  else store<T>(target, sum);
 }
 
 /** Adds `count` packed words at `result` to outputs whose byte offsets from `row` lie at `offsets`. */
@@ -62,7 +73,7 @@ function scatter<T>(result: usize, row: usize, offsets: usize, count: usize, sta
   const end = result + count * 4;
   for (; result < end; result += 4, offsets += 4) {
     const target = row + <usize>load<u32>(offsets);
-    store<T>(target, start ? load<T>(result) : <T>(load<T>(target) + load<T>(result)));
+    accumulateWord<T>(result, target, start);
   }
 }
 
@@ -70,7 +81,7 @@ function scatter<T>(result: usize, row: usize, offsets: usize, count: usize, sta
 function spread<T>(result: usize, target: usize, stride: usize, count: usize, start: bool): void {
   const end = result + count * 4;
   for (; result < end; result += 4, target += stride) {
-    store<T>(target, start ? load<T>(result) : <T>(load<T>(target) + load<T>(result)));
+    accumulateWord<T>(result, target, start);
   }
 }
 

@@ -35,11 +35,17 @@ export function lengthOf(pattern: usize): i32 {
   return load<i32>(pattern, 12);
 }
 
+// @ts-ignore: decorator
+@inline
+export function isRun(pattern: usize): bool {
+  return load<i32>(pattern, 48) == 1;
+}
+
 /** Whether the row is a run of 32-bit elements, which can be read or written where it lies. */
 // @ts-ignore: decorator
 @inline
 export function isWordRun(pattern: usize): bool {
-  return load<i32>(pattern, 48) == 1 && wordSized(typeOf(pattern));
+  return isRun(pattern) && wordSized(typeOf(pattern));
 }
 
 // @ts-ignore: decorator
@@ -114,6 +120,14 @@ function gather<T>(pattern: usize, source: usize, out: usize): void {
       for (let k = 0; k < c2; ++k) out = gatherRun<T>(source + i * s0 + j * s1 + k * s2, s3, c3, out);
     }
   }
+}
+
+/** One element as a word. */
+export function wordAt(type: i32, source: usize): u32 {
+  if (wordSized(type)) return load<u32>(source);
+  if (type == I16) return load<i16>(source);
+  if (type == BF16 || type == F16 || type == U16) return load<u16>(source);
+  return type == I8 ? load<i8>(source) : load<u8>(source);
 }
 
 /** The elements of a row that begins at `source`, as words at `out`. */

@@ -1,7 +1,7 @@
 // A row as numbers of a domain: loaded from a pattern or used where it lies, stored to a pattern. Scratch begins with a head of
 // small areas (HEAD), then packed rows of ROW bytes.
-import { FLOAT, fromDomain, toDomain } from './convert';
-import { F32, gatherWords, isWordRun, lengthOf, rowAddress, scatterWords, typeOf } from './pattern';
+import { floatsToHalves, FLOAT, fromDomain, halvesToFloats, splatOf, toDomain } from './convert';
+import { BF16, F16, F32, gatherWords, isRun, isWordRun, lengthOf, rowAddress, scatterWords, typeOf, wordAt } from './pattern';
 
 /** Largest row in elements (exec/checks.ts), and bytes of one packed row with room behind. */
 export const ROW: usize = 65536 * 4 + 64;
@@ -27,22 +27,37 @@ export function loadRow(pattern: usize, p: i32, domain: i32, buffer: usize): usi
 
 /** The same, always a copy at `buffer`. */
 export function loadPacked(pattern: usize, p: i32, domain: i32, buffer: usize): usize {
-  gatherWords(pattern, rowAddress(pattern, p), buffer);
-  toDomain(typeOf(pattern), domain, buffer, lengthOf(pattern));
+  const source = rowAddress(pattern, p);
+  const type = typeOf(pattern);
+  const count = lengthOf(pattern);
+  if (domain == FLOAT && isRun(pattern) && (type == BF16 || type == F16)) {
+    halvesToFloats(type, source, count, buffer);
+  } else {
+    gatherWords(pattern, source, buffer);
+    toDomain(type, domain, buffer, count);
+  }
   return buffer;
 }
 
-/** One element, repeated in the four lanes at `area`. */
-export function loadSplat(pattern: usize, p: i32, domain: i32, area: usize): usize {
-  loadPacked(pattern, p, domain, area);
-  v128.store(area, v128.load32_splat(area));
-  return area;
+/** One element in four lanes. */
+export function loadSplat(pattern: usize, p: i32, domain: i32): v128 {
+  const source = rowAddress(pattern, p);
+  const type = typeOf(pattern);
+  if (type == F32 && domain == FLOAT) return v128.load32_splat(source);
+  return splatOf(type, domain, wordAt(type, source));
 }
 
 /** Stores `words`, numbers of `domain`; they are overwritten by the conversion. */
 export function storeRow(pattern: usize, p: i32, domain: i32, words: usize): void {
-  fromDomain(domain, typeOf(pattern), words, lengthOf(pattern));
-  scatterWords(pattern, words, rowAddress(pattern, p));
+  const place = rowAddress(pattern, p);
+  const type = typeOf(pattern);
+  const count = lengthOf(pattern);
+  if (domain == FLOAT && isRun(pattern) && (type == BF16 || type == F16)) {
+    floatsToHalves(type, words, count, place);
+    return;
+  }
+  fromDomain(domain, type, words, count);
+  scatterWords(pattern, words, place);
 }
 
 // @ts-ignore: decorator

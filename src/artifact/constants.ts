@@ -1,0 +1,78 @@
+// constants.bin while it is built: every distinct content once, 64-byte aligned, in the order first added. Content is told by
+// its SHA-256 alone, whatever its type and shape. A producer is called to hash and again to write, and its bytes are not kept:
+// the store holds no weight that the caller does not.
+import { createHash } from 'node:crypto';
+import { bug } from '../base/diagnostic.js';
+import type { ConstantEntry } from './model.js';
+
+export const CONSTANT_ALIGNMENT = 64;
+
+/** What is written as constants.bin and its index. */
+export interface ConstantSource {
+  readonly index: readonly ConstantEntry[];
+  readonly byteLength: number;
+  /** The bytes of constants.bin, in order; may be asked for more than once. */
+  chunks(): Iterable<Uint8Array>;
+}
+
+export type ConstantMeta = Omit<ConstantEntry, 'sha256' | 'offset' | 'bytes'>;
+
+export class ConstantStore implements ConstantSource {
+  private readonly entries: ConstantEntry[] = [];
+  private readonly contents: { readonly entry: ConstantEntry; readonly bytes: Uint8Array | (() => Uint8Array) }[] = [];
+  private readonly bySha = new Map<string, number>();
+  private end = 0;
+  private tensorBytes = 0;
+
+  /**
+   * Adds a tensor; the result is its index entry, with the offset of its bytes.
+   * @param bytes kept as a view, or a producer of the same bytes at every call
+   */
+  add(bytes: Uint8Array | (() => Uint8Array), meta: ConstantMeta): ConstantEntry {
+    const content = typeof bytes === 'function' ? bytes() : bytes;
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    const known = this.bySha.get(sha256);
+    const offset = known ?? alignUp(this.end);
+    const { name, dtype, shape, recipe } = meta;
+    const entry = { name, sha256, offset, bytes: content.length, dtype, shape, ...(recipe !== undefined && { recipe }) };
+    this.entries.push(entry);
+    this.tensorBytes += content.length;
+    if (known !== undefined) return entry;
+    this.bySha.set(sha256, offset);
+    this.contents.push({ entry, bytes });
+    this.end = offset + content.length;
+    return entry;
+  }
+
+  get index(): readonly ConstantEntry[] {
+    return this.entries;
+  }
+
+  /** Bytes of constants.bin. */
+  get byteLength(): number {
+    return this.end;
+  }
+
+  /** Bytes of all tensors added, before sharing. */
+  get addedBytes(): number {
+    return this.tensorBytes;
+  }
+
+  /** @throws E1511 where a producer gives other bytes than before */
+  *chunks(): Iterable<Uint8Array> {
+    let at = 0;
+    for (const { entry, bytes } of this.contents) {
+      if (entry.offset > at) yield new Uint8Array(entry.offset - at);
+      const content = typeof bytes === 'function' ? bytes() : bytes;
+      if (content.length !== entry.bytes) {
+        throw bug('E1511', `constant ${entry.name} had ${entry.bytes} bytes and now has ${content.length}`);
+      }
+      yield content;
+      at = entry.offset + entry.bytes;
+    }
+  }
+}
+
+function alignUp(offset: number): number {
+  return Math.ceil(offset / CONSTANT_ALIGNMENT) * CONSTANT_ALIGNMENT;
+}
