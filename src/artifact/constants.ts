@@ -3,9 +3,37 @@
 // the store holds no weight that the caller does not.
 import { createHash } from 'node:crypto';
 import { bug } from '../base/diagnostic.js';
-import type { ConstantEntry } from './model.js';
+import type { DType } from '../base/dtype.js';
+import { count, counts, dtype, fail, json, type JsonValue, list, optional, record, text } from './json.js';
 
 export const CONSTANT_ALIGNMENT = 64;
+
+/** A tensor of constants.bin. Tensors of equal content share their bytes; an entry is one tensor. */
+export interface ConstantEntry {
+  readonly name: string;
+  /** Hex SHA-256 of its bytes. */
+  readonly sha256: string;
+  /** In constants.bin; a multiple of CONSTANT_ALIGNMENT. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** How it was made from source tensors, for `reweight`. */
+  readonly recipe?: JsonValue;
+}
+
+const constantEntry = record<ConstantEntry>({
+  name: text,
+  sha256: (value, path) => (/^[0-9a-f]{64}$/.test(text(value, path)) ? text(value, path) : fail(path, 'is no SHA-256')),
+  offset: count,
+  bytes: count,
+  dtype,
+  shape: counts,
+  recipe: optional(json),
+});
+
+/** constants.json. */
+export const constantIndex = record<{ readonly tensors: readonly ConstantEntry[] }>({ tensors: list(constantEntry) });
 
 /** What is written as constants.bin and its index. */
 export interface ConstantSource {

@@ -2,8 +2,7 @@
 // and picks buckets; arithmetic it has none (host operators are called by index, and are listed in the manifest).
 // Here: its data, its JSON form and its text form. Whether names exist and state is valid is check-host.ts.
 import { count, type Decode, fail, list, MAX_DEPTH, optional, record, text } from './json.js';
-import type { TensorPlace } from './model.js';
-import { tensorPlace } from './schema.js';
+import { type TensorPlace, tensorPlace } from './signature.js';
 
 export type HostStep =
   /** Host value `from` (default: of the tensor's name) into the tensor's variable. */

@@ -1,12 +1,12 @@
-// The decoded artifact as data. Everything a .neff says is here; bytes are in header.ts, tar.ts and members.ts.
-// Variables are named by their index in Program.variables, executables by name, host values by name.
-import type { DType } from '../base/dtype.js';
+// The decoded artifact as data: everything a .neff says. Bytes are in header.ts, tar.ts and members.ts.
+// Variables are named by their index in Program.variables, executables and host values by name.
 import type { Target } from '../chip/target.js';
-import type { EngineName } from '../isa/operands.js';
 import type { Program } from '../isa/program.js';
-import type { ConstantSource } from './constants.js';
+import type { ConstantEntry, ConstantSource } from './constants.js';
+import type { DebugInfo } from './debug.js';
 import type { HostProgram } from './host-program.js';
-import type { JsonRecord, JsonValue } from './json.js';
+import type { JsonRecord } from './json.js';
+import type { ModelSignature } from './signature.js';
 
 /** Version of the format: a reader refuses a newer major, reads a newer minor. `package` says which header and hash. */
 export const FORMAT_VERSION = { package: 1, major: 1, minor: 0 } as const;
@@ -25,57 +25,6 @@ export interface ArtifactHeader {
   readonly uuid: string;
   /** Hex of the payload's SHA-256. */
   readonly hash: string;
-}
-
-/** A count, or the name of a dim that is known when a request runs. */
-export type Dim = number | string;
-
-/** A tensor between host and device. */
-export interface TensorPlace {
-  readonly name: string;
-  /** Element type on the host: the source's. */
-  readonly dtype: DType;
-  readonly shape: readonly Dim[];
-  /** DRAM variable, row-major; absent where the tensor never leaves the host. */
-  readonly variable?: number;
-  /** Element type in DRAM where it is another (i64 carried as i32; values that do not fit are refused). */
-  readonly storage?: DType;
-}
-
-export interface InputPort extends TensorPlace {
-  /** Steps applied to image files, as `--preprocess` takes them. */
-  readonly preprocess?: string;
-  /** Every element, where a request does not give this input. */
-  readonly fill?: number;
-}
-
-export interface OutputPort extends TensorPlace {
-  /** Axes that end where a one-word host value says, e.g. the tokens of the steps that ran. */
-  readonly crop?: readonly { readonly axis: number; readonly by: string }[];
-}
-
-/** One set of shapes of a model; its tensors have their own variables. */
-export interface Bucket {
-  readonly name: string;
-  readonly inputs: readonly InputPort[];
-  readonly outputs: readonly OutputPort[];
-}
-
-export interface ModelSignature {
-  readonly name: string;
-  /** In the source's order. With buckets the dims that differ are named and variables are the buckets'. */
-  readonly inputs: readonly InputPort[];
-  readonly outputs: readonly OutputPort[];
-  /** Ascending; empty where there is one set of shapes. */
-  readonly buckets: readonly Bucket[];
-  /** Executables it uses, by name. */
-  readonly executables: readonly string[];
-  /** Host program, by name. */
-  readonly program: string;
-  /** Effective arithmetic: `fp32`, `bf16`, `fp16`, …; `verify` takes its tolerance from it. */
-  readonly precision: string;
-  /** How the loop was built: variant, incremental, partition ends, max steps, bos, eos, pad. Free form with a schema number. */
-  readonly decode?: JsonRecord;
 }
 
 /** What a host operator takes: a host value, or a tensor of the constants' index. */
@@ -131,42 +80,6 @@ export interface ExecutableInfo {
   readonly registers: readonly { readonly register: number; readonly step: number }[];
   /** Core of the artifact's cores it runs on; 0 but for stages of a pipeline. */
   readonly core: number;
-}
-
-/** A tensor of constants.bin. Tensors of equal content share their bytes; an entry is one tensor. */
-export interface ConstantEntry {
-  readonly name: string;
-  /** Hex SHA-256 of its bytes. */
-  readonly sha256: string;
-  /** In constants.bin; a multiple of CONSTANT_ALIGNMENT. */
-  readonly offset: number;
-  readonly bytes: number;
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  /** How it was made from source tensors, for `reweight`. */
-  readonly recipe?: JsonValue;
-}
-
-/** A node of the source that instructions come from. */
-export interface Origin {
-  readonly node: string;
-  readonly op: string;
-  readonly file?: string;
-  readonly line?: number;
-}
-
-/** Origins of one engine's instructions in one fragment, run-length coded: count, origin, count, origin, … */
-export interface DebugStream {
-  readonly fragment: 'segment' | 'load' | 'main';
-  /** Index of the segment or executable. */
-  readonly index: number;
-  readonly engine: EngineName;
-  readonly runs: readonly number[];
-}
-
-export interface DebugInfo {
-  readonly origins: readonly Origin[];
-  readonly streams: readonly DebugStream[];
 }
 
 interface ArtifactParts {

@@ -1,4 +1,4 @@
-// The JSON members' decoders of all but the host program's steps: one for each record of model.ts, kept complete by its type.
+// The decoders of neff.json and the def.json members; those of the other members stand with their types.
 import { loadTarget } from '../chip/load-target.js';
 import { ENGINES, type Target } from '../chip/target.js';
 import type { Executable, Pin, Variable } from '../isa/program.js';
@@ -7,67 +7,17 @@ import {
   counts,
   type Decode,
   dictionary,
-  dtype,
   fail,
   finite,
-  json,
   jsonRecord,
-  type Keys,
   list,
   oneOf,
   optional,
   record,
   text,
 } from './json.js';
-import type {
-  Bucket,
-  ByteRange,
-  ConstantEntry,
-  DebugInfo,
-  DebugStream,
-  Dim,
-  ExecutableInfo,
-  HostOperand,
-  HostOperator,
-  InputPort,
-  ModelSignature,
-  NeffManifest,
-  Origin,
-  OutputPort,
-  StateUse,
-  TensorPlace,
-} from './model.js';
-
-const dim: Decode<Dim> = (value, path) => (typeof value === 'string' ? value : count(value, path));
-
-const PLACE: Keys<TensorPlace> = {
-  name: text,
-  dtype,
-  shape: list(dim),
-  variable: optional(count),
-  storage: optional(dtype),
-};
-
-export const tensorPlace = record<TensorPlace>(PLACE);
-
-const inputPort = record<InputPort>({ ...PLACE, preprocess: optional(text), fill: optional(finite) });
-const outputPort = record<OutputPort>({
-  ...PLACE,
-  crop: optional(list(record<{ readonly axis: number; readonly by: string }>({ axis: count, by: text }))),
-});
-
-const bucket = record<Bucket>({ name: text, inputs: list(inputPort), outputs: list(outputPort) });
-
-const model = record<ModelSignature>({
-  name: text,
-  inputs: list(inputPort),
-  outputs: list(outputPort),
-  buckets: list(bucket),
-  executables: list(text),
-  program: text,
-  precision: text,
-  decode: optional(jsonRecord),
-});
+import type { ByteRange, ExecutableInfo, HostOperand, HostOperator, NeffManifest, StateUse } from './model.js';
+import { modelSignature } from './signature.js';
 
 const hostOperand: Decode<HostOperand> = (value, path) => {
   const named = typeof value === 'object' && value !== null && 'value' in value;
@@ -109,7 +59,7 @@ export const neffJson = record<NeffJson>({
   target,
   features: dictionary(count),
   options: jsonRecord,
-  models: list(model),
+  models: list(modelSignature),
   hostOperators: list(hostOperator),
   report: optional(jsonRecord),
   segments: count,
@@ -155,28 +105,4 @@ export const executableDef = record<ExecutableDef>({
   flags: counts,
   states: list(stateUse),
   registers: list(record<ExecutableInfo['registers'][number]>({ register: count, step: count })),
-});
-
-const constantEntry = record<ConstantEntry>({
-  name: text,
-  sha256: (value, path) => (/^[0-9a-f]{64}$/.test(text(value, path)) ? text(value, path) : fail(path, 'is no SHA-256')),
-  offset: count,
-  bytes: count,
-  dtype,
-  shape: counts,
-  recipe: optional(json),
-});
-
-/** constants.json. */
-export interface ConstantsJson {
-  readonly tensors: readonly ConstantEntry[];
-}
-
-export const constantsJson = record<ConstantsJson>({ tensors: list(constantEntry) });
-
-export const debugJson = record<DebugInfo>({
-  origins: list(record<Origin>({ node: text, op: text, file: optional(text), line: optional(count) })),
-  streams: list(
-    record<DebugStream>({ fragment: oneOf(['segment', 'load', 'main']), index: count, engine: oneOf(ENGINES), runs: counts }),
-  ),
 });

@@ -47,6 +47,8 @@ export interface CompiledExecutable {
   readonly residency: Residency;
   readonly memory: Memory;
   readonly estimatedTicks: number;
+  /** Moves of elements between layouts, operands and results of the model apart. */
+  readonly copies: { readonly count: number; readonly bytes: number };
 }
 
 export function compileGraph(graph: Graph, target: Target, options: BackendOptions): CompiledExecutable {
@@ -83,7 +85,7 @@ export function compileGraph(graph: Graph, target: Target, options: BackendOptio
   return {
     executable: { name: options.name, kind: options.kind, load: load.code, main: main.code, descriptors: table, pins },
     variables, constants, inputs: program.inputs.map(port), outputs: program.outputs.map(port),
-    main, load, origins: program.origins, residency, memory, estimatedTicks: placed.ticks,
+    main, load, origins: program.origins, residency, memory, estimatedTicks: placed.ticks, copies: program.copies,
   };
 }
 

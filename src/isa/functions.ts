@@ -6,7 +6,9 @@
  * int32, wrapping unless the instruction's `exact` flag traps on overflow), else it is fp32. Comparisons give 1 or 0.
  * `mod` takes the sign of the dividend, `floormod` that of the divisor; integer `divide` truncates, `floordiv` floors; by 0 it gives 0.
  * `bypass` gives a. Bit operations and shifts work on integers only.
- * max and min of a NaN are NaN.
+ * max and min of a NaN are NaN. Shift counts are unsigned, 32 and over shift everything out (sar leaves the sign).
+ * With `exact`, storing to an integer type a result that it does not hold traps too. A computed NaN is stored as the one
+ * canonical NaN of its type. 8-bit floats do not saturate: beyond their largest value is infinity, or NaN where there is none.
  */
 export const ALU_OPS = [
   'bypass',
@@ -38,7 +40,12 @@ export const ALU_OPS = [
 ] as const;
 export type AluOp = (typeof ALU_OPS)[number];
 
-/** Associative operations that reduce rows (`accumulate`, REDUCE, PARTITION_REDUCE); from left to right, in fp32 or exact int32. */
+/**
+ * Operations that reduce rows (sums of ACTIVATE, `reduce` of DVE, REDUCE, BN_STATS) and partitions (PARTITION_REDUCE). Rows in
+ * fp32: eight lanes start at the identity (-0 for add, 1, -inf, inf); element i is taken into lane i mod 8, ascending; then lanes
+ * are combined as ((0,4),(2,6)),((1,5),(3,7)), each step rounded. Rows in integers are exact and wrap; with `exact` they run from
+ * left to right and trap on overflow. Partitions are taken one by one, ascending from the first.
+ */
 export const REDUCE_OPS = ['add', 'max', 'min', 'multiply', 'and', 'or', 'xor'] as const;
 export type ReduceOp = (typeof REDUCE_OPS)[number];
 

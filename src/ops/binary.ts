@@ -50,6 +50,16 @@ function bigFloorModulo(a: bigint, b: bigint): bigint {
   return r !== 0n && r < 0n !== b < 0n ? r + b : r;
 }
 
+function bigGreater(a: bigint, b: bigint): bigint {
+  if (a > b) return a;
+  return b;
+}
+
+function bigLesser(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
+}
+
 /** base to the power modulo 2^32; a negative exponent truncates the true quotient, 0 to it gives 0. */
 function integerPower(base: number, exponent: number): number {
   if (exponent < 0) return base === 1 ? 1 : base === -1 ? (exponent % 2 === 0 ? 1 : -1) : 0;
@@ -105,14 +115,14 @@ const ARITHMETIC: Readonly<Record<string, Binary>> = {
     takes: NUMBERS,
     float: (a, b) => Math.max(a, b),
     integer: (a, b) => Math.max(a, b),
-    big: (a, b) => Math.max(a, b),
+    big: bigGreater,
   },
   min: {
     doc: 'The lesser one; NaN where one is.',
     takes: NUMBERS,
     float: (a, b) => Math.min(a, b),
     integer: (a, b) => Math.min(a, b),
-    big: (a, b) => Math.min(a, b),
+    big: bigLesser,
   },
   pow: {
     doc: 'a to the power b; of integers, modulo the width of the type, truncated for negative b.',

@@ -7,6 +7,7 @@ import type { Random } from '../base/random.js';
 import type { Attrs } from '../ir/constant.js';
 import type { TensorType } from '../ir/type.js';
 import { shapesContradict } from './agreement.js';
+import { eachRow } from './along-axis.js';
 import { flagAttr, floatAttr, intAttr } from './attributes.js';
 import { perResult } from './cost.js';
 import type { AttrSpec, InferContext, OpDecl } from './declare.js';
@@ -77,12 +78,8 @@ function greatest(x: Float64Array, at: number, end: number, step: number): numbe
 function evaluateAlong(along: AlongAxis): NonNullable<OpDecl['evaluate']> {
   return ([operand], attrs) => {
     const { dtype, shape } = operand as HostTensor;
-    const axis = intAttr(attrs, 'axis');
     const x = toDoubles(operand as HostTensor);
-    const run = shape[axis] ?? 1;
-    const step = elementCount(shape.slice(axis + 1));
-    for (let outer = 0; outer < x.length; outer += run * step)
-      for (let inner = 0; inner < step; inner++) along(x, outer + inner, run, step);
+    eachRow(shape, intAttr(attrs, 'axis'), (at, run, step) => along(x, at, run, step));
     return [fromDoubles(dtype, shape, x)];
   };
 }

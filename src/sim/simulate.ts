@@ -13,7 +13,8 @@ import { BandMap } from './engine/interval-map.js';
 import { EXACT, type Jitter, shuffled } from './engine/jitter.js';
 import { isPathProven, isProven, noteProof } from './engine/proofs.js';
 import type { Job, JobResult, LoadedWords, Transfer } from './engine/run-state.js';
-import { Timeline, type TimelineOptions, type TimelineResult } from './engine/timeline.js';
+import { Timeline } from './engine/timeline.js';
+import type { TimelineOptions, TimelineResult } from './engine/timeline-options.js';
 import { type TimelineStats, type Trace, TraceBuilder } from './engine/trace.js';
 import { footprintNow } from './engine/transfer-plan.js';
 import { WrittenBytes, WrittenDram } from './engine/written.js';
@@ -257,56 +258,6 @@ export class Device {
       chipCounts: (chip, s) => this.chipCounts.get(`${chip} ${s}`) ?? 0,
       ...options,
     }).run();
-  }
-
-  /** The part of a timeline's options that keeps track of what is written, with all checks or without. */
-  private shadow(jobs: readonly Job[], all: boolean, dram: readonly WrittenDram[]): Partial<TimelineOptions> {
-    const { program, target, sharedDram = false } = this.o;
-    const checks = all ? new Checks(program, target, this.cores.length, sharedDram, this.naming) : undefined;
-    const open = new Map<number, WrittenBytes>();
-    if (sharedDram) for (const job of jobs) dram[job.core]?.forgetAllButState();
-    return {
-      checks,
-      watch: this.hasState ? (t) => this.watchState(t) : undefined,
-      begin: (job) => {
-        const { core } = job;
-        const store = dram[core];
-        if (store === undefined) return;
-        if (!sharedDram) store.forgetAllButState();
-        if (checks === undefined) return;
-        const written = new WrittenBytes(this.memory(core).pinned, store);
-        open.set(core, written);
-        checks.begin(core, written, job.phase === 'load' ? job.executable : -1);
-      },
-      end: ({ core, phase }) => {
-        if (phase === 'load') this.memory(core).pinned = this.pinnedAfter(all ? open.get(core) : undefined);
-      },
-    };
-  }
-
-  /** Pinned bytes after a `load`: what it was seen to write, or all of them where it is proven and was not watched. */
-  private pinnedAfter(written: WrittenBytes | undefined): BandMap {
-    const pins = this.o.program.executables.flatMap((e) => e.pins.map(pinRegion));
-    if (written !== undefined) return written.within(pins);
-    const full = new BandMap(PARTITIONS);
-    for (const pin of pins) full.set(pin, 1);
-    return full;
-  }
-
-  /** State outlives an execution: what transfers read and write of it is followed even where everything else is proven. */
-  private watchState({ core, plans }: Transfer): void {
-    const { written } = this.memory(core.index);
-    for (const plan of plans) {
-      const { reads, writes } =
-        core.machine === undefined ? plan.footprint() : footprintNow(plan, core.machine);
-      for (const region of reads) {
-        const hole =
-          region.space === 'dram' && written.isState(region.variable) ? written.hole(region) : undefined;
-        if (hole !== undefined) throw unwritten(region, hole, this.o.program);
-      }
-      for (const region of writes)
-        if (region.space === 'dram' && written.isState(region.variable)) written.add(region);
-    }
   }
 
   /** Executions whose branches went a way not seen before are repeated without data, with the words they loaded, and checked. */

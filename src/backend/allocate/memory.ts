@@ -5,8 +5,8 @@ import type { Buffer } from '../lower/buffer.js';
 import type { LoweredProgram } from '../lower/lower.js';
 import type { Residency } from '../plan/residency.js';
 import type { Access } from '../schedule/accesses.js';
-import { allocate } from './solver.js';
 import type { AllocBuffer } from './problem.js';
+import { allocate } from './solver.js';
 
 export interface Memory {
   readonly fits: boolean;
@@ -24,7 +24,11 @@ const SBUF_ALIGN = 32;
 const DRAM_ALIGN = 64;
 
 export function allocateMemory(
-  residency: Residency, order: readonly number[], accesses: readonly (readonly Access[])[], program: LoweredProgram, target: Target,
+  residency: Residency,
+  order: readonly number[],
+  accesses: readonly (readonly Access[])[],
+  program: LoweredProgram,
+  target: Target,
 ): Memory {
   const pinned = new Set(residency.pinned);
   const lives = lifetimes(order, accesses);
@@ -56,16 +60,38 @@ export function allocateMemory(
     offset: (b) => offsets.get(b) ?? 0,
     predecessors: (banks) => {
       const found = new Map<Buffer, Buffer[]>();
-      takeOver(sbuf.map(([b]) => ({ b, at: lives.get(b)?.[0] ?? 0, lo: offsets.get(b) ?? 0, hi: (offsets.get(b) ?? 0) + b.bytes })), found);
-      takeOver(dram.map(([b]) => ({ b, at: lives.get(b)?.[0] ?? 0, lo: offsets.get(b) ?? 0, hi: (offsets.get(b) ?? 0) + b.bytes })), found);
-      takeOver([...banks].map(([b, k]) => ({ b, at: lives.get(b)?.[0] ?? 0, lo: k, hi: k + 1 })), found);
+      takeOver(
+        sbuf.map(([b]) => ({
+          b,
+          at: lives.get(b)?.[0] ?? 0,
+          lo: offsets.get(b) ?? 0,
+          hi: (offsets.get(b) ?? 0) + b.bytes,
+        })),
+        found,
+      );
+      takeOver(
+        dram.map(([b]) => ({
+          b,
+          at: lives.get(b)?.[0] ?? 0,
+          lo: offsets.get(b) ?? 0,
+          hi: (offsets.get(b) ?? 0) + b.bytes,
+        })),
+        found,
+      );
+      takeOver(
+        [...banks].map(([b, k]) => ({ b, at: lives.get(b)?.[0] ?? 0, lo: k, hi: k + 1 })),
+        found,
+      );
       return found;
     },
   };
 }
 
 /** First and last position at which each buffer is touched. */
-function lifetimes(order: readonly number[], accesses: readonly (readonly Access[])[]): Map<Buffer, [number, number]> {
+function lifetimes(
+  order: readonly number[],
+  accesses: readonly (readonly Access[])[],
+): Map<Buffer, [number, number]> {
   const lives = new Map<Buffer, [number, number]>();
   order.forEach((i, at) => {
     for (const a of accesses[i] ?? []) {
@@ -77,13 +103,22 @@ function lifetimes(order: readonly number[], accesses: readonly (readonly Access
   return lives;
 }
 
-function solve(list: readonly [Buffer, [number, number]][], align: number, capacity: number): { offsets: number[]; height: number; needed?: number } {
+function solve(
+  list: readonly [Buffer, [number, number]][],
+  align: number,
+  capacity: number,
+): { offsets: number[]; height: number; needed?: number } {
   const buffers: AllocBuffer[] = list.map(([b, [first, last]], id) => ({
-    id, lower: first, upper: last + 1, size: b.bytes, align,
+    id,
+    lower: first,
+    upper: last + 1,
+    size: b.bytes,
+    align,
     ...(b.space === 'sbuf' && { partitions: { start: b.start, count: b.parts } }),
   }));
   const result = allocate({ buffers, capacity }, { effort: 'fast' });
-  if ('infeasible' in result) return { offsets: buffers.map(() => 0), height: result.needed, needed: result.needed };
+  if ('infeasible' in result)
+    return { offsets: buffers.map(() => 0), height: result.needed, needed: result.needed };
   return { offsets: buffers.map((b) => result.offsets.get(b.id) ?? 0), height: result.height };
 }
 

@@ -3,24 +3,46 @@
 // and addresses never fall along a branch (canonical solutions; every problem with a solution has such a one).
 // A branch dies when, in some cell, the floor plus the bytes still to be placed exceed the capacity, when a
 // placement leaves a hole that an unplaced buffer would fill, or when a pin is buried. Sections that no unplaced
-// buffer crosses split the rest into independent parts. Work is counted in nodes, never in time.
+// buffer crosses split the rest into independent parts. Work is counted in steps, never in time.
 import type { Sections } from './sections.js';
 import { alignUp, type BufferTable, type Lists } from './table.js';
 
-/**
- * Keys by which a static order sorts, all descending: T the fullest cell of the buffer, W lifetime, A area,
- * Z size, C number of cells.
- */
-export type Preorder = readonly ('T' | 'W' | 'A' | 'Z' | 'C')[];
+/** Keys by which a static order sorts, descending: the fullest cell of the buffer, its lifetime, bytes times lifetime. */
+export type Preorder = readonly ('total' | 'width' | 'area')[];
 
+/** `none`: the whole space was searched, no solution exists. */
 export type Outcome = 'solved' | 'none' | 'gaveUp';
+
+/** Buffers of the sections `[from, to)`, whose unplaced ones remain to be placed at `bottom` or above. */
+interface Part {
+  readonly order: Int32Array;
+  readonly from: number;
+  readonly to: number;
+  /** At the address `bottom`, buffers before this position of `order` are no longer admitted. */
+  readonly bottom: number;
+  readonly bottomRank: number;
+  /** The choice that made this part: it is wrong if the part has no solution. */
+  readonly owner: Choice | undefined;
+  /** What remains once this part is solved. */
+  readonly next: Part | undefined;
+}
+
+/** An open choice of the next buffer of a part, and how much was placed before it. */
+interface Choice {
+  readonly part: Part;
+  /** Positions in the order of the part, by address. */
+  readonly ranks: readonly number[];
+  tried: number;
+  readonly placedMark: number;
+  readonly minMark: number;
+  readonly floorMark: number;
+}
 
 const UNPLACED = -1;
 
 export class Search {
   /** Address of each row; valid after `solved`. */
   readonly offset: Float64Array;
-  nodes = 0;
   private readonly table: BufferTable;
   private readonly conflicts: Lists;
   private readonly sections: Sections;
@@ -41,8 +63,9 @@ export class Search {
   private readonly floorTrail = new Trail();
   private readonly placed: Int32Array;
   private placedCount = 0;
+  private readonly keys: Record<Preorder[number], Float64Array>;
   private preorder: Preorder = [];
-  private budget = 0;
+  private steps = 0;
 
   constructor(table: BufferTable, conflicts: Lists, sections: Sections, capacity: number) {
     const cells = sections.count * sections.groups;
@@ -62,95 +85,103 @@ export class Search {
     this.touched = new Int32Array(cells);
     this.isTouched = new Uint8Array(cells);
     this.placed = new Int32Array(table.count);
+    const width = table.upper.map((upper, row) => upper - table.lower[row]!);
+    const area = width.map((w, row) => w * table.size[row]!);
+    this.keys = { width, area, total: new Float64Array(table.count) };
     for (let row = 0; row < table.count; row++) this.lift(row);
   }
 
-  /** Searches with one static order for at most `budget` nodes. */
+  /** Searches with one static order for about `budget` steps. */
   run(preorder: Preorder, budget: number): Outcome {
     this.undo(0, 0, 0);
     this.preorder = preorder;
-    this.budget = budget;
-    const all = Int32Array.from(this.offset.keys());
-    return this.solvePart(all, 0, this.sections.count, 0);
+    this.steps = 0;
+    const order = this.sorted(Int32Array.from(this.offset.keys()));
+    const whole = { order, from: 0, to: this.sections.count, bottom: 0, bottomRank: 0 };
+    let part: Part | undefined = { ...whole, owner: undefined, next: undefined };
+    while (part) {
+      if (this.steps > budget) return 'gaveUp';
+      if (part.order.every((row) => this.offset[row] !== UNPLACED)) {
+        part = part.next;
+        continue;
+      }
+      let choice: Choice | undefined = this.open(part);
+      let remainder: Part | undefined;
+      while (choice) {
+        remainder = this.advance(choice);
+        if (remainder) break;
+        // The part has no solution. Whatever was placed since its owner, in sibling parts too, is of no avail.
+        choice = choice.part.owner;
+      }
+      if (!choice) return 'none';
+      part = remainder;
+    }
+    return 'solved';
   }
 
-  private solvePart(rows: Int32Array, from: number, to: number, bottom: number): Outcome {
-    return this.descend(this.sorted(rows), from, to, bottom, 0);
+  private open(part: Part): Choice {
+    return {
+      part,
+      ranks: this.candidates(part),
+      tried: 0,
+      placedMark: this.placedCount,
+      minMark: this.minTrail.length,
+      floorMark: this.floorTrail.length,
+    };
+  }
+
+  /** Makes the next placement of a choice that holds so far; returns what is then to be solved. */
+  private advance(choice: Choice): Part | undefined {
+    const { part, ranks } = choice;
+    while (choice.tried < ranks.length) {
+      this.undo(choice.placedMark, choice.minMark, choice.floorMark);
+      const rank = ranks[choice.tried++]!;
+      const row = part.order[rank]!;
+      const at = this.minOffset[row]!;
+      const free = this.place(row, at);
+      // Nothing unplaced conflicts with the row, so that no other branch can place it differently.
+      if (free === 0) choice.tried = ranks.length;
+      if (free >= 0 && this.fits(part, at)) return this.remainder(choice, row, at, rank);
+    }
+    return undefined;
   }
 
   private sorted(rows: Int32Array): Int32Array {
-    const { lower, upper, size } = this.table;
     const { start, items } = this.sections.cells;
-    const keys = this.preorder.map((letter) => {
-      const key = new Float64Array(this.table.count);
-      for (const row of rows) {
-        const width = upper[row]! - lower[row]!;
-        if (letter === 'W') key[row] = width;
-        else if (letter === 'Z') key[row] = size[row]!;
-        else if (letter === 'A') key[row] = width * size[row]!;
-        else if (letter === 'C') key[row] = start[row + 1]! - start[row]!;
-        else
-          for (let k = start[row]!; k < start[row + 1]!; k++)
-            key[row] = Math.max(key[row]!, this.total[items[k]!]!);
-      }
-      return key;
-    });
+    for (const row of rows) {
+      let most = 0;
+      for (let k = start[row]!; k < start[row + 1]!; k++) most = Math.max(most, this.total[items[k]!]!);
+      this.keys.total[row] = most;
+    }
+    const keys = this.preorder.map((name) => this.keys[name]);
     return rows.toSorted((a, b) => {
       for (const key of keys) if (key[a] !== key[b]) return key[b]! - key[a]!;
       return a - b;
     });
   }
 
-  /** Places the unplaced of `order`, whose sections are `[from, to)`, at `bottom` and above. */
-  private descend(order: Int32Array, from: number, to: number, bottom: number, bottomRank: number): Outcome {
-    if (this.nodes++ >= this.budget) return 'gaveUp';
-    const { size, fixed } = this.table;
+  /** The rows that may come next: lowest address first, then in static order; none if the part is lost. */
+  private candidates(part: Part): number[] {
+    const { order, bottom, bottomRank } = part;
     const { offset, minOffset } = this;
-    // A buffer that starts at or above the lowest possible end of another would leave a hole beneath it.
-    let lowestEnd = Number.POSITIVE_INFINITY;
-    let open = 0;
+    const { size, fixed } = this.table;
+    this.steps += order.length + (part.to - part.from) * this.sections.groups;
+    // Above this address some cell would run out of room.
+    let highest = this.highest(part);
     for (let rank = 0; rank < order.length; rank++) {
       const row = order[rank]!;
       if (offset[row] !== UNPLACED) continue;
-      open++;
-      const end = minOffset[row]! + size[row]!;
-      if (end < lowestEnd) lowestEnd = end;
-      if (fixed[row]! >= 0 && (fixed[row]! < bottom || (fixed[row]! === bottom && rank < bottomRank))) return 'none';
-    }
-    if (open === 0) return 'solved';
-    const ranks = this.candidates(order, bottom, bottomRank, lowestEnd, this.highest(from, to));
-    const mark = this.placedCount;
-    const minMark = this.minTrail.length;
-    const floorMark = this.floorTrail.length;
-    for (const rank of ranks) {
-      const row = order[rank]!;
       const at = minOffset[row]!;
-      const free = this.place(row, at);
-      if (free >= 0 && this.fits(from, to, at)) {
-        const outcome = this.goOn(order, from, to, row, at, rank);
-        if (outcome !== 'none') return outcome;
-      }
-      this.undo(mark, minMark, floorMark);
-      // Nothing unplaced conflicts with the row, so that no other branch can place it differently.
-      if (free === 0) break;
+      // One that starts at or above the end of another would leave a hole where that other fits.
+      highest = Math.min(highest, at + size[row]! - 1);
+      if (fixed[row]! >= 0 && (at < bottom || (at === bottom && rank < bottomRank))) return [];
     }
-    return 'none';
-  }
-
-  private candidates(
-    order: Int32Array,
-    bottom: number,
-    bottomRank: number,
-    lowestEnd: number,
-    highest: number,
-  ): number[] {
-    const { offset, minOffset } = this;
     const ranks: number[] = [];
     for (let rank = 0; rank < order.length; rank++) {
       const row = order[rank]!;
       if (offset[row] !== UNPLACED) continue;
       const at = minOffset[row]!;
-      if (at >= lowestEnd || at > highest || at < bottom || (at === bottom && rank < bottomRank)) continue;
+      if (at > highest || at < bottom || (at === bottom && rank < bottomRank)) continue;
       let k = ranks.length;
       while (k > 0 && minOffset[order[ranks[k - 1]!]!]! > at) k--;
       ranks.splice(k, 0, rank);
@@ -158,22 +189,24 @@ export class Search {
     return ranks;
   }
 
-  /** Splits the part if the placement of `row` left a boundary that nothing crosses. */
-  private goOn(order: Int32Array, from: number, to: number, row: number, at: number, rank: number): Outcome {
+  /** What is to be solved after a placement: one part, or several if nothing crosses some boundary any more. */
+  private remainder(choice: Choice, row: number, at: number, rank: number): Part {
     const { first, last } = this.sections;
-    const edges = [from];
+    const { part } = choice;
+    const whole: Part = { ...part, bottom: at, bottomRank: rank, owner: choice };
+    const edges = [part.from];
     for (let s = first[row]!; s + 1 < last[row]!; s++) if (this.crossings[s] === 0) edges.push(s + 1);
-    if (edges.length === 1) return this.descend(order, from, to, at, rank);
-    edges.push(to);
-    for (let k = 0; k + 1 < edges.length; k++) {
-      const low = edges[k]!;
-      const high = edges[k + 1]!;
-      const rows = order.filter((r) => this.offset[r] === UNPLACED && first[r]! < high && low < last[r]!);
+    if (edges.length === 1) return whole;
+    edges.push(part.to);
+    let next = part.next;
+    for (let k = edges.length - 2; k >= 0; k--) {
+      const from = edges[k]!;
+      const to = edges[k + 1]!;
+      const rows = part.order.filter((r) => this.offset[r] === UNPLACED && first[r]! < to && from < last[r]!);
       if (rows.length === 0) continue;
-      const outcome = this.solvePart(rows, low, high, 0);
-      if (outcome !== 'solved') return outcome;
+      next = { order: this.sorted(rows), from, to, bottom: 0, bottomRank: 0, owner: choice, next };
     }
-    return 'solved';
+    return next ?? whole;
   }
 
   /** Puts a row at an address; returns how many unplaced rows conflict with it, or -1 if one of them is now lost. */
@@ -190,6 +223,7 @@ export class Search {
     let free = 0;
     this.touchedCount = 0;
     const { start, items } = this.conflicts;
+    this.steps += start[row + 1]! - start[row]! + cells.start[row + 1]! - cells.start[row]!;
     for (let k = start[row]!; k < start[row + 1]!; k++) {
       const other = items[k]!;
       if (offset[other] !== UNPLACED) continue;
@@ -246,7 +280,7 @@ export class Search {
   }
 
   /** The highest address at which the next row may go: above it, some cell would run out of room. */
-  private highest(from: number, to: number): number {
+  private highest({ from, to }: Part): number {
     let most = 0;
     for (let cell = from * this.sections.groups; cell < to * this.sections.groups; cell++)
       if (this.total[cell]! > most) most = this.total[cell]!;
@@ -254,7 +288,7 @@ export class Search {
   }
 
   /** Whether each cell can still hold what is to come, none of it below `at`. */
-  private fits(from: number, to: number, at: number): boolean {
+  private fits({ from, to }: Part, at: number): boolean {
     const { floor, total, limit } = this;
     const { groups } = this.sections;
     for (let cell = from * groups; cell < to * groups; cell++) {

@@ -24,12 +24,20 @@ export function sectionsOf(t: BufferTable): Sections {
   let started = 0;
   for (const ending of rowsBy(t.upper)) {
     const before = started;
-    while (started < t.count && t.lower[starts[started]!]! < t.upper[ending]!) first[starts[started++]!] = closed;
+    while (started < t.count && t.lower[starts[started]!]! < t.upper[ending]!)
+      first[starts[started++]!] = closed;
     if (started > before) closed++;
     last[ending] = closed;
   }
   const cells = cellsOf(t, first, last);
-  return { count: closed, groups: t.groups, first, last, cells, members: transpose(cells, closed * t.groups) };
+  return {
+    count: closed,
+    groups: t.groups,
+    first,
+    last,
+    cells,
+    members: transpose(cells, closed * t.groups),
+  };
 }
 
 function cellsOf(t: BufferTable, first: Int32Array, last: Int32Array): Lists {

@@ -37,7 +37,11 @@ export function validateAllocation(
       continue;
     }
     if (offset % align !== 0)
-      found.push({ kind: 'alignment', ids: [id], message: `buffer ${id} at ${offset} is not ${align}-aligned` });
+      found.push({
+        kind: 'alignment',
+        ids: [id],
+        message: `buffer ${id} at ${offset} is not ${align}-aligned`,
+      });
     if (fixed !== undefined && fixed !== offset)
       found.push({ kind: 'pin', ids: [id], message: `buffer ${id} at ${offset} is pinned to ${fixed}` });
     if (offset + size > problem.capacity)

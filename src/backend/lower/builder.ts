@@ -39,6 +39,9 @@ export class Builder {
   /** Estimated nanoseconds of work given to each engine so far: kernels that may choose take the less busy one. */
   readonly load: Record<EngineName, number> = { pe: 0, act: 0, dve: 0, pool: 0, sp: 0 };
 
+  /** Moves between layouts so far (move.ts counts them). */
+  readonly copies = { count: 0, bytes: 0 };
+
   constructor(target: Target) {
     this.target = target;
   }

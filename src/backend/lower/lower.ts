@@ -29,6 +29,7 @@ export interface LoweredProgram {
   readonly outputs: readonly Port[];
   /** Graph nodes by origin index. */
   readonly origins: readonly Node[];
+  readonly copies: { readonly count: number; readonly bytes: number };
 }
 
 export function lower(graph: Graph, plan: Plan, target: Target): LoweredProgram {
@@ -49,7 +50,7 @@ export function lower(graph: Graph, plan: Plan, target: Target): LoweredProgram 
   });
   b.origin = Math.max(0, graph.body.nodes.length - 1);
   const outputs = graph.body.results.map((value, i) => output(c, value, graph.outputNames[i] ?? value.name));
-  return { buffers: b.buffers, steps: b.steps, weights: b.weights, constants: c.constants, inputs, outputs, origins: graph.body.nodes };
+  return { buffers: b.buffers, steps: b.steps, weights: b.weights, constants: c.constants, inputs, outputs, origins: graph.body.nodes, copies: b.copies };
 }
 
 function usePositions(graph: Graph): Map<Value, number[]> {

@@ -9,6 +9,8 @@ import { compatible, viewShape, type View } from './view.js';
 
 /** dst = src, same shape; converts the element type where engines carry the elements. `finite`: values may cross PE. */
 export function move(b: Builder, dst: View, src: View, finite: boolean): void {
+  b.copies.count++;
+  b.copies.bytes += viewShape(dst).reduce((x, y) => x * y, CHIP_DTYPE_BYTES[dst.dtype]);
   if (compatible([dst, src])) {
     b.copy(dst, src);
     return;
@@ -67,5 +69,3 @@ function contiguousRun(
   }
   return run;
 }
-
-export const elementSize = (v: View): number => CHIP_DTYPE_BYTES[v.dtype];

@@ -4,7 +4,6 @@ import { type DType, isFloat } from '../../base/dtype.js';
 import type { HostTensor } from '../../base/tensor.js';
 import { type Attrs, bytesConstant, type Constant, splatConstant } from '../../ir/constant.js';
 import { constantOf, type Value } from '../../ir/graph.js';
-import { staticShape } from '../../ir/type.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import { elementBytesOf } from '../../ops/elements.js';
 import { constantNumbers } from '../../ops/evaluate.js';
@@ -138,21 +137,24 @@ export class Emitter {
   gather(x: Value, index: Value, axis: number): Value {
     return this.op('gather', [x, index], { axis });
   }
+  /** Dims for a reshape of `x`: those that are symbolic are named by their axis. */
+  dims(x: Value): number[] {
+    return x.type.shape.map((d, axis) => (typeof d === 'number' ? d : -2 - axis));
+  }
   /** Elements `start`, `start + step`, … of one axis, `size` of them; all of the others. */
   slice(x: Value, axis: number, start: number, size: number, step = 1): Value {
-    const shape = staticShape(x.type) ?? x.type.shape.map((d) => (typeof d === 'number' ? d : -1));
     return this.op('slice', [x], {
-      starts: shape.map((_, i) => (i === axis ? start : 0)),
-      sizes: shape.map((d, i) => (i === axis ? size : d)),
-      steps: shape.map((_, i) => (i === axis ? step : 1)),
+      starts: x.type.shape.map((_, i) => (i === axis ? start : 0)),
+      sizes: x.type.shape.map((_, i) => (i === axis ? size : -1)),
+      steps: x.type.shape.map((_, i) => (i === axis ? step : 1)),
     });
   }
   /** One element of an axis, which goes away. */
   pick(x: Value, axis: number, index: number): Value {
-    const shape = x.type.shape.map((d) => (typeof d === 'number' ? d : -1));
+    const piece = this.slice(x, axis, index, 1);
     return this.reshape(
-      this.slice(x, axis, index, 1),
-      shape.filter((_, i) => i !== axis),
+      piece,
+      this.dims(piece).filter((_, i) => i !== axis),
     );
   }
   /** Consecutive pieces of an axis. */
@@ -166,9 +168,16 @@ export class Emitter {
   }
   /** With dims of 1 at these positions of the result. */
   unsqueeze(x: Value, axes: readonly number[]): Value {
-    const shape = x.type.shape.map((d) => (typeof d === 'number' ? d : -1));
+    const shape = this.dims(x);
     for (const axis of [...axes].sort((a, b) => a - b)) shape.splice(axis, 0, 1);
     return this.reshape(x, shape);
+  }
+  /** Without these axes, which have one element. */
+  squeeze(x: Value, axes: readonly number[]): Value {
+    return this.reshape(
+      x,
+      this.dims(x).filter((_, axis) => !axes.includes(axis)),
+    );
   }
   pad(x: Value, low: readonly number[], high: readonly number[], mode = 'constant', value = 0): Value {
     return this.op('pad', [x], { low: [...low], high: [...high], mode, value });

@@ -1,9 +1,11 @@
 // The longest chain of dependent results: when could the last result be there if every engine, queue and port were free whenever
 // its operands are? A lower bound of the modelled time that no schedule beats. Only true dependences count: a reader on the last
 // writer of its bytes, control on the flag it loaded; the order that buffers reused impose does not.
-import { PARTITIONS } from '../../chip/target.js';
+import { ENGINES, type EngineName, PARTITIONS } from '../../chip/target.js';
 import type { Footprint, Region } from '../../isa/footprint.js';
+import type { Step } from './code.js';
 import { BandMap, eachRun, IntervalMap, setRuns } from './interval-map.js';
+import type { EngineRun } from './run-state.js';
 
 /** A result is remembered as ready * WRITERS + stream. */
 const WRITERS = 1024;
@@ -36,42 +38,43 @@ export class ChainTracker {
     };
   }
 
-  /** @param stream engine in its core; @param accumulates adds onto its own engine's results, which takes no latency */
-  instruction(
-    core: number,
-    stream: number,
-    { reads, writes }: Footprint,
-    issue: number,
-    latency: number,
-    accumulates: boolean,
-  ): void {
-    let start = this.cores[core]!.control[stream] ?? 0;
+  /** @param issue @param latency ticks as the instruction had them */
+  instruction({ core, number }: EngineRun, step: Step, issue: number, latency: number): void {
+    const { reads, writes } = step.footprint();
+    const accumulates = step.instr.m === 'MATMUL' && !step.instr.start;
+    let start = this.cores[core.index]!.control[number] ?? 0;
     for (const region of reads) {
+      // Adding to what its own engine wrote takes no latency.
       const back = accumulates && region.space === 'psum' ? latency : 0;
-      start = Math.max(start, this.readable(core, stream, region) - back);
+      start = Math.max(start, this.readable(core.index, number, region) - back);
     }
-    this.result(core, stream, writes, start + issue + latency);
+    this.result(core.index, number, writes, start + issue + latency);
   }
 
   /** The engine's later instructions depend on the word it has just loaded. */
-  control(core: number, stream: number, { reads }: Footprint, issue: number): void {
-    const { control } = this.cores[core]!;
-    for (const region of reads)
-      control[stream] = Math.max(control[stream] ?? 0, this.readable(core, stream, region) + issue);
+  control({ core, number }: EngineRun, step: Step): void {
+    const { control } = this.cores[core.index]!;
+    for (const region of step.footprint().reads) {
+      control[number] = Math.max(
+        control[number] ?? 0,
+        this.readable(core.index, number, region) + step.issue,
+      );
+    }
   }
 
-  /** @param engine that triggers; @param ticks from the trigger's issue to the last byte */
+  /** @param engine that triggers @param ticks from the trigger's issue to the last byte */
   transfer(
     core: number,
-    engine: number,
-    stream: number,
+    engine: EngineName,
+    queue: number,
     footprints: readonly Footprint[],
     ticks: number,
   ): void {
-    let start = this.cores[core]!.control[engine] ?? 0;
+    const number = ENGINES.indexOf(engine);
+    let start = this.cores[core]!.control[number] ?? 0;
     for (const { reads } of footprints)
-      for (const region of reads) start = Math.max(start, this.readable(core, engine, region));
-    for (const { writes } of footprints) this.result(core, stream, writes, start + ticks);
+      for (const region of reads) start = Math.max(start, this.readable(core, number, region));
+    for (const { writes } of footprints) this.result(core, ENGINES.length + queue, writes, start + ticks);
   }
 
   private readable(core: number, stream: number, region: Region): number {
@@ -103,8 +106,8 @@ export class ChainTracker {
         (region.space === 'sbuf' ? sbuf : psum).set(region, value);
         continue;
       }
-      let map = dram.get(region.variable);
-      if (map === undefined) dram.set(region.variable, (map = new IntervalMap()));
+      const map = dram.get(region.variable) ?? new IntervalMap();
+      dram.set(region.variable, map);
       setRuns(map, region, value);
     }
   }

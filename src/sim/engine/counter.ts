@@ -2,19 +2,14 @@
 // It has one incrementing stream, so that the n-th increment is one event whatever the timing. Knows no hop and no engine.
 import type { Mark } from './races.js';
 
-export interface Waiter<E> {
-  readonly engine: E;
-  readonly value: number;
-}
-
 export class Counter<E> {
-  /** Increments of earlier executions (chip semaphores are never reset). */
+  /** Increments of earlier timelines (chip semaphores are never reset). */
   readonly base: number;
   /** The one stream that increments; -1 before the first increment. */
   owner = -1;
-  waiters: Waiter<E>[] = [];
+  waiters: { readonly engine: E; readonly value: number }[] = [];
   private readonly fires: number[] = [];
-  private readonly marks: (Mark | undefined)[] = [];
+  private readonly marks: Mark[] = [];
 
   constructor(base = 0) {
     this.base = base;
@@ -30,12 +25,19 @@ export class Counter<E> {
     if (mark !== undefined) this.marks.push(mark);
   }
 
-  /** When the count became `value`, which it has reached; -Infinity where that was before this timeline. */
+  /** When the count became `value`, above `base` and reached. */
   reached(value: number): number {
-    return value <= this.base ? Number.NEGATIVE_INFINITY : this.fires[value - this.base - 1]!;
+    return this.fires[value - this.base - 1]!;
   }
 
   markOf(value: number): Mark | undefined {
     return this.marks[value - this.base - 1];
+  }
+
+  /** Takes those whose value is reached out of the list of waiters. */
+  takeReached(): E[] {
+    const { count, waiters } = this;
+    this.waiters = waiters.filter((w) => w.value > count);
+    return waiters.filter((w) => w.value <= count).map((w) => w.engine);
   }
 }

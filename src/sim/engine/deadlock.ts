@@ -2,11 +2,12 @@
 import type { ProgramCode } from './code.js';
 import type { Counter } from './counter.js';
 import type { CoreRun, EngineRun } from './run-state.js';
+import type { Semaphores } from './semaphores.js';
 
 /** One sentence per engine that waits. */
 export function describeDeadlock(
   cores: readonly CoreRun[],
-  counter: (core: CoreRun, semaphore: number) => Counter<EngineRun>,
+  semaphores: Semaphores,
   code: ProgramCode,
 ): string {
   const sentences: string[] = [];
@@ -17,7 +18,7 @@ export function describeDeadlock(
     const core = cores.length === 1 ? '' : `core ${e.core.index} `;
     for (const [i, wait] of step.instr.waits.entries()) {
       const value = step.waitRegisters(i).reduce((n, r) => n + (e.stream.registers[r] ?? 0), wait.value);
-      const c = counter(e.core, wait.semaphore);
+      const c = semaphores.counter(e.core, wait.semaphore);
       if (value <= c.count) continue;
       const at = `${code.nameOf(step.fragment)} #${step.index} ${step.instr.m}`;
       sentences.push(

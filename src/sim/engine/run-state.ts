@@ -36,7 +36,9 @@ export interface JobResult {
 export interface EngineRun {
   readonly core: CoreRun;
   readonly engine: EngineName;
-  /** Id in the event queue: core * 5 + engine. */
+  /** Its place in the order of engines. */
+  readonly number: number;
+  /** Id in the event queue: core * 5 + number. */
   readonly id: number;
   /** Number among all streams of the timeline. */
   readonly streamId: number;
@@ -119,6 +121,7 @@ export function newEngine(core: CoreRun, e: number, stream: Stream, at: number):
   return {
     core,
     engine: stream.engine,
+    number: e,
     id: core.index * ENGINES.length + e,
     streamId: core.index * (ENGINES.length + core.queues.length) + e,
     stream,

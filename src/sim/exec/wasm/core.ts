@@ -29,7 +29,7 @@ export function createWasmCore(bytes: number): { readonly core: WasmCore; readon
   const { kernels, gemmExact, relaxed, memory } = loadKernels(bytes + SCRATCH_BYTES);
   if (kernels.scratchBytes() > KERNEL_BYTES) {
     throw bug(
-      'E1407',
+      'E1703',
       `the kernels need ${kernels.scratchBytes()} bytes of scratch, they have ${KERNEL_BYTES}`,
     );
   }

@@ -1,0 +1,150 @@
+// The readable pipeline: file -> graph -> passes -> backend -> artifact. Each step is a named stage that the caller may watch.
+import type { Diagnostic } from '../base/diagnostic.js';
+import { ConstantStore } from '../artifact/constants.js';
+import type { ArtifactDraft, ExecutableInfo, ModelSignature } from '../artifact/model.js';
+import { compileGraph, type CompiledExecutable } from '../backend/compile.js';
+import { ENGINES, TICKS_PER_NS, type EngineName, type Target } from '../chip/target.js';
+import type { Graph } from '../ir/graph.js';
+import { constantBytes } from '../ops/evaluate.js';
+import type { Program, Variable } from '../isa/program.js';
+import { runPasses, type PassOptions } from '../passes/pipeline.js';
+import { simulateTiming } from '../sim/simulate.js';
+import { debugInfo } from './debug-info.js';
+import { loadModel, type InputShapes } from './load-model.js';
+
+export const VERSION = '0.1.0';
+
+export interface CompileOptions {
+  readonly target: Target;
+  readonly autoCast: 'none' | 'matmult' | 'all';
+  readonly autoCastType: 'bf16' | 'fp16';
+  readonly inputShapes: InputShapes;
+  readonly hostOps: 'allow' | 'forbid';
+  /** Steps per input name or position. */
+  readonly preprocess: ReadonlyMap<string, string>;
+  readonly level: number;
+  readonly passes?: Partial<PassOptions>;
+  /** Called as each stage ends. */
+  readonly onStage?: (stage: string, data?: unknown) => void;
+}
+
+export interface ExecutableReport {
+  readonly name: string;
+  readonly kind: string;
+  readonly instructions: Readonly<Record<EngineName | 'dma' | 'executed' | 'stored', number>>;
+  readonly modelled: { readonly cycles: number; readonly ns: number };
+}
+
+/** What the closing report and `--json` print, timing and memory of the process apart. */
+export interface CompileReport {
+  readonly target: string;
+  readonly executables: readonly ExecutableReport[];
+  readonly constants: { readonly bytes: number; readonly unique_bytes: number };
+  readonly copies: { readonly count: number; readonly bytes: number };
+  readonly host_operators: readonly string[];
+  readonly warnings: readonly Diagnostic[];
+}
+
+export interface CompileResult {
+  readonly draft: ArtifactDraft;
+  readonly report: CompileReport;
+  readonly graph: Graph;
+  readonly compiled: CompiledExecutable;
+}
+
+/** Compiles the model at `path` (read by its content) into an artifact to write. */
+export function compileModel(path: string, options: CompileOptions): CompileResult {
+  const stage = options.onStage ?? (() => undefined);
+  const { target } = options;
+  const source = loadModel(path, options.inputShapes);
+  stage('import', source.graph);
+  const graph = runPasses(source.graph, { target, autoCast: options.autoCast, autoCastType: options.autoCastType, level: options.level, ...options.passes });
+  stage('passes', graph);
+  const compiled = compileGraph(graph, target, { kind: 'graph', name: 'main', level: options.level, onStage: (s, data) => stage(s, data) });
+  const { variables, store } = placeConstants(compiled);
+  stage('constants');
+  const program: Program = { variables, segments: [], segmentDescriptors: [], executables: [compiled.executable] };
+  const draft = assemble(source.name, graph, compiled, program, store, options);
+  const executables = program.executables.map((e) => reportExecutable(program, e.name, compiled, target));
+  stage('timing');
+  const report: CompileReport = {
+    target: target.name,
+    executables,
+    constants: { bytes: store.addedBytes, unique_bytes: store.byteLength },
+    copies: compiled.copies,
+    host_operators: [],
+    warnings: source.diagnostics,
+  };
+  return { draft, report, graph, compiled };
+}
+
+/** Gives every constant variable its place in constants.bin; equal contents share one. */
+function placeConstants(compiled: CompiledExecutable): { variables: Variable[]; store: ConstantStore } {
+  const store = new ConstantStore();
+  const variables = compiled.variables.map((v, i): Variable => {
+    const constant = compiled.constants.get(i);
+    if (constant === undefined) return v;
+    const entry = store.add(() => constantBytes(constant), { name: v.name, dtype: constant.dtype, shape: constant.shape });
+    return { ...v, constantOffset: entry.offset, bytes: entry.bytes };
+  });
+  return { variables, store };
+}
+
+function assemble(name: string, graph: Graph, compiled: CompiledExecutable, program: Program, store: ConstantStore, options: CompileOptions): ArtifactDraft {
+  const steps = (v: string, i: number): string | undefined => options.preprocess.get(v) ?? options.preprocess.get(String(i));
+  const place = (p: CompiledExecutable['inputs'][number]) => ({ name: p.name, dtype: p.dtype, shape: p.shape, variable: p.variable });
+  const model: ModelSignature = {
+    name,
+    inputs: compiled.inputs.map((p, i) => {
+      const preprocess = steps(p.name, i);
+      return { ...place(p), ...(preprocess !== undefined && { preprocess }) };
+    }),
+    outputs: compiled.outputs.map(place),
+    buckets: [],
+    executables: ['main'],
+    program: 'main',
+    precision: options.autoCast === 'none' ? 'fp32' : options.autoCastType,
+  };
+  const info: ExecutableInfo = {
+    reads: compiled.inputs.map((p) => p.variable),
+    writes: compiled.outputs.map((p) => p.variable),
+    flags: [], states: [], registers: [], core: 0,
+  };
+  return {
+    name,
+    manifest: {
+      compiler: `neffc ${VERSION}`,
+      target: options.target,
+      options: { autoCast: options.autoCast, autoCastType: options.autoCastType, level: options.level },
+      models: [model],
+      hostOperators: [],
+    },
+    host: {
+      main: {
+        tensors: [],
+        steps: [
+          ...compiled.inputs.map((p) => ({ op: 'put' as const, tensor: p.name })),
+          { op: 'execute', executable: 'main' },
+          ...compiled.outputs.map((p) => ({ op: 'get' as const, tensor: p.name })),
+        ],
+      },
+    },
+    program,
+    executables: [info],
+    debug: debugInfo(compiled),
+    constants: store,
+    graphText: graph.name,
+  };
+}
+
+/** Instructions and the modelled time of an executable, by the simulator without data. */
+function reportExecutable(program: Program, name: string, compiled: CompiledExecutable, target: Target): ExecutableReport {
+  const counts = Object.fromEntries(ENGINES.map((e) => [e, compiled.main.instructions[e].length])) as Record<EngineName, number>;
+  const stored = ENGINES.reduce((n, e) => n + compiled.main.instructions[e].length + compiled.load.instructions[e].length, 0);
+  const executed = ENGINES.reduce((n, e) => n + counts[e], 0);
+  const dma = ENGINES.reduce((n, e) => n + compiled.main.instructions[e].filter((i) => i.m === 'DMA').length, 0);
+  const timing = simulateTiming(program, name, target);
+  const cycles = Math.ceil((timing.ticks * target.clockMhz.pe) / (TICKS_PER_NS * 1000));
+  return { name, kind: compiled.executable.kind, instructions: { ...counts, dma, executed, stored }, modelled: { cycles, ns: timing.ns } };
+}
+
