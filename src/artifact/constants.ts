@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { bug } from '../base/diagnostic.js';
 import type { DType } from '../base/dtype.js';
-import { count, counts, dtype, fail, json, type JsonValue, list, optional, record, text } from './json.js';
+import { count, counts, dtype, fail, type JsonValue, json, list, optional, record, text } from './json.js';
 
 export const CONSTANT_ALIGNMENT = 64;
 
@@ -24,7 +24,8 @@ export interface ConstantEntry {
 
 const constantEntry = record<ConstantEntry>({
   name: text,
-  sha256: (value, path) => (/^[0-9a-f]{64}$/.test(text(value, path)) ? text(value, path) : fail(path, 'is no SHA-256')),
+  sha256: (value, path) =>
+    /^[0-9a-f]{64}$/.test(text(value, path)) ? text(value, path) : fail(path, 'is no SHA-256'),
   offset: count,
   bytes: count,
   dtype,
@@ -33,7 +34,9 @@ const constantEntry = record<ConstantEntry>({
 });
 
 /** constants.json. */
-export const constantIndex = record<{ readonly tensors: readonly ConstantEntry[] }>({ tensors: list(constantEntry) });
+export const constantIndex = record<{ readonly tensors: readonly ConstantEntry[] }>({
+  tensors: list(constantEntry),
+});
 
 /** What is written as constants.bin and its index. */
 export interface ConstantSource {
@@ -47,7 +50,10 @@ export type ConstantMeta = Omit<ConstantEntry, 'sha256' | 'offset' | 'bytes'>;
 
 export class ConstantStore implements ConstantSource {
   private readonly entries: ConstantEntry[] = [];
-  private readonly contents: { readonly entry: ConstantEntry; readonly bytes: Uint8Array | (() => Uint8Array) }[] = [];
+  private readonly contents: {
+    readonly entry: ConstantEntry;
+    readonly bytes: Uint8Array | (() => Uint8Array);
+  }[] = [];
   private readonly bySha = new Map<string, number>();
   private end = 0;
   private tensorBytes = 0;
@@ -62,7 +68,15 @@ export class ConstantStore implements ConstantSource {
     const known = this.bySha.get(sha256);
     const offset = known ?? alignUp(this.end);
     const { name, dtype, shape, recipe } = meta;
-    const entry = { name, sha256, offset, bytes: content.length, dtype, shape, ...(recipe !== undefined && { recipe }) };
+    const entry = {
+      name,
+      sha256,
+      offset,
+      bytes: content.length,
+      dtype,
+      shape,
+      ...(recipe !== undefined && { recipe }),
+    };
     this.entries.push(entry);
     this.tensorBytes += content.length;
     if (known !== undefined) return entry;

@@ -1,7 +1,8 @@
 // What a reader of an artifact must know beyond the base format. A bit's number is its place in this list: append only.
 // neff.json repeats the names, so that a reader that lacks one can say which.
-import type { ArtifactDraft } from './model.js';
+
 import { stepsOf } from './host-program.js';
+import type { ArtifactDraft } from './model.js';
 
 export const FEATURES = ['host-loop', 'buckets', 'several-models', 'host-operators', 'pipeline'] as const;
 export type Feature = (typeof FEATURES)[number];

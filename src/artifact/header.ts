@@ -39,7 +39,8 @@ export const HEADER_OFFSETS: Readonly<Record<HeaderField, number>> = (() => {
 /** Cores of one logical core; the public format has other values on later chips. */
 const LOGICAL_CORE_SIZE = 1;
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function fieldBytes(header: Uint8Array, field: HeaderField): Uint8Array {
   const at = HEADER_OFFSETS[field];
@@ -53,7 +54,7 @@ function setText(header: Uint8Array, field: HeaderField, value: string): void {
 
 /** SHA-256 of the header with the uuid zeroed; its first 16 bytes are the uuid. */
 function uuidOf(header: Uint8Array): Uint8Array {
-  const zeroed = header.slice(0, HEADER_BYTES);
+  const zeroed = Uint8Array.from(header);
   fieldBytes(zeroed, 'uuid').fill(0);
   return createHash('sha256').update(zeroed).digest().subarray(0, HEADER_FIELDS.uuid);
 }
@@ -64,7 +65,8 @@ export type HeaderContent = Omit<ArtifactHeader, 'minor' | 'uuid' | 'hash'>;
 export function encodeHeader(content: HeaderContent, dataSize: number, hash: Uint8Array): Uint8Array {
   const header = new Uint8Array(HEADER_BYTES);
   const view = viewOf(header);
-  const u64 = (field: HeaderField, value: bigint): void => view.setBigUint64(HEADER_OFFSETS[field], value, true);
+  const u64 = (field: HeaderField, value: bigint): void =>
+    view.setBigUint64(HEADER_OFFSETS[field], value, true);
   const u32 = (field: HeaderField, value: number): void => view.setUint32(HEADER_OFFSETS[field], value, true);
   u64('packageVersion', BigInt(FORMAT_VERSION.package));
   u64('headerSize', BigInt(HEADER_BYTES));
@@ -105,14 +107,22 @@ export function decodeHeader(file: Uint8Array, name: string): ReadHeader {
   const u64 = (field: HeaderField): bigint => view.getBigUint64(HEADER_OFFSETS[field], true);
   const packageVersion = u64('packageVersion');
   if (u64('headerSize') !== BigInt(HEADER_BYTES) || packageVersion === 0n || packageVersion > 0xffffn) {
-    throw badInput('E3502', `${name} is no .neff: its header does not say that it is ${HEADER_BYTES} bytes long`, where);
+    throw badInput(
+      'E3502',
+      `${name} is no .neff: its header does not say that it is ${HEADER_BYTES} bytes long`,
+      where,
+    );
   }
   const major = u64('majorVersion');
   if (packageVersion > BigInt(FORMAT_VERSION.package) || major > BigInt(FORMAT_VERSION.major)) {
     throw newerFormat(name, `${packageVersion}.${major}.${u64('minorVersion')}`);
   }
   if (!equal(uuidOf(header), fieldBytes(header, 'uuid'))) {
-    throw badInput('E3506', `the header of ${name} is damaged: its uuid does not follow from its bytes`, where);
+    throw badInput(
+      'E3506',
+      `the header of ${name} is damaged: its uuid does not follow from its bytes`,
+      where,
+    );
   }
   if (u64('dataSize') !== BigInt(file.length - HEADER_BYTES)) {
     throw badInput(

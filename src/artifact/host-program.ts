@@ -9,7 +9,8 @@ export type HostStep =
   | { readonly op: 'put'; readonly tensor: string; readonly from?: string }
   /** The tensor's variable into the host value of its name. */
   | { readonly op: 'get'; readonly tensor: string }
-  | { readonly op: 'execute'; readonly executable: string }
+  /** Starts an executable; `stages` are started with it, on their cores, and wait for it through the chip's semaphores. */
+  | { readonly op: 'execute'; readonly executable: string; readonly stages?: readonly string[] }
   /** Rounds in order, each `times` times, while the flag's word is 0; before an execution has written the flag it counts as 0. */
   | { readonly op: 'while'; readonly flag: string; readonly rounds: readonly HostRound[] }
   /** The first case whose bucket is at least as large as the input along every axis named. */
@@ -45,7 +46,7 @@ const STEP_KEYS = {
     from: optional(text),
   }),
   get: record<Extract<HostStep, { op: 'get' }>>({ op: () => 'get', tensor: text }),
-  execute: record<Extract<HostStep, { op: 'execute' }>>({ op: () => 'execute', executable: text }),
+  execute: record<Extract<HostStep, { op: 'execute' }>>({ op: () => 'execute', executable: text, stages: optional(list(text)) }),
   while: record<Extract<HostStep, { op: 'while' }>>({
     op: () => 'while',
     flag: text,
@@ -94,7 +95,7 @@ function printSteps(steps: readonly HostStep[], indent: string): string[] {
       case 'get':
         return [`${indent}get ${step.tensor}`];
       case 'execute':
-        return [`${indent}execute ${step.executable}`];
+        return [`${indent}execute ${[step.executable, ...(step.stages ?? [])].join(', ')}`];
       case 'call':
         return [`${indent}call ${step.operator}`];
       case 'while':
@@ -108,7 +109,11 @@ function printSteps(steps: readonly HostStep[], indent: string): string[] {
       case 'pick':
         return [
           `${indent}pick by ${step.by.map((d) => `${d.input}[${d.axis}]`).join(', ')} {`,
-          ...step.cases.flatMap((c) => [`${inner}${c.bucket} {`, ...printSteps(c.steps, `${inner}  `), `${inner}}`]),
+          ...step.cases.flatMap((c) => [
+            `${inner}${c.bucket} {`,
+            ...printSteps(c.steps, `${inner}  `),
+            `${inner}}`,
+          ]),
           `${indent}}`,
         ];
     }

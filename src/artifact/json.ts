@@ -69,7 +69,8 @@ export const counts: Decode<readonly number[]> = (value, path) => {
 };
 
 function asRecord(value: unknown, path: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail(path, 'is not an object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return fail(path, 'is not an object');
   return value as Readonly<Record<string, unknown>>;
 }
 

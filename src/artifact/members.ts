@@ -38,7 +38,8 @@ function jsonMember<T>(name: string, decode: Decode<T>, value: T, indent = 0): M
     const text = JSON.stringify(decode(value, name), undefined, indent);
     return member(name, new TextEncoder().encode(`${text}\n`));
   } catch (error) {
-    if (error instanceof NeffcError) throw bug('E1510', `the artifact to write is not valid: ${error.message}`);
+    if (error instanceof NeffcError)
+      throw bug('E1510', `the artifact to write is not valid: ${error.message}`);
     throw error;
   }
 }
@@ -46,7 +47,11 @@ function jsonMember<T>(name: string, decode: Decode<T>, value: T, indent = 0): M
 const sizesOf = (code: Code): CodeSizes =>
   Object.fromEntries(ENGINES.map((e) => [e, code[e].length])) as unknown as CodeSizes;
 
-function codeMembers(folder: string, codes: readonly Code[], descriptors: readonly DmaDescriptor[]): Member[] {
+function codeMembers(
+  folder: string,
+  codes: readonly Code[],
+  descriptors: readonly DmaDescriptor[],
+): Member[] {
   return [
     ...ENGINES.map((e) => member(`${folder}/${e}.bin`, ...codes.map((c) => c[e]))),
     member(`${folder}/dma.bin`, encodeDescriptors(descriptors)),
@@ -67,7 +72,13 @@ export function encodeMembers(draft: ArtifactDraft): Member[] {
   const { manifest, program, constants, graphText } = draft;
   const { segments, executables, segmentDescriptors, variables } = program;
   const features = Object.fromEntries(featuresOf(draft).map((f) => [f, FEATURES.indexOf(f)]));
-  const neff = { ...manifest, features, variables, segments: segments.length, executables: executables.length };
+  const neff = {
+    ...manifest,
+    features,
+    variables,
+    segments: segments.length,
+    executables: executables.length,
+  };
   const segmentSizes = segments.map(({ name, code }) => ({ name, bytes: sizesOf(code) }));
   return [
     jsonMember('neff.json', neffJson, neff, 1),
@@ -77,7 +88,11 @@ export function encodeMembers(draft: ArtifactDraft): Member[] {
     jsonMember('debug.json', debugInfo, draft.debug),
     ...(graphText === undefined ? [] : [member('graph.txt', new TextEncoder().encode(graphText))]),
     jsonMember('segments/def.json', segmentsDef, { segments: segmentSizes }),
-    ...codeMembers('segments', segments.map((s) => s.code), segmentDescriptors),
+    ...codeMembers(
+      'segments',
+      segments.map((s) => s.code),
+      segmentDescriptors,
+    ),
     ...executables.flatMap((e, i) => {
       const info = draft.executables[i];
       if (info === undefined) throw bug('E1510', `executable ${e.name} has no host information`);
@@ -105,7 +120,8 @@ class Source {
   }
 
   text(name: string, bytes = this.bytes(name)): string {
-    if (bytes.length > MAX_JSON_BYTES) throw badInput('E3510', `${name} has ${bytes.length} bytes, more than ${MAX_JSON_BYTES}`);
+    if (bytes.length > MAX_JSON_BYTES)
+      throw badInput('E3510', `${name} has ${bytes.length} bytes, more than ${MAX_JSON_BYTES}`);
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {
@@ -158,7 +174,8 @@ class Source {
 
   end(): void {
     const [name] = this.members.keys();
-    if (name !== undefined) throw badInput('E3510', `the archive has a member ${name} that the format does not know`);
+    if (name !== undefined)
+      throw badInput('E3510', `the archive has a member ${name} that the format does not know`);
   }
 }
 
@@ -168,7 +185,11 @@ function missing(name: string): never {
 
 function readSegments(source: Source): Segment[] {
   const { segments } = source.json('segments/def.json', segmentsDef);
-  const code = source.code('segments', segments.map((s) => s.bytes), false);
+  const code = source.code(
+    'segments',
+    segments.map((s) => s.bytes),
+    false,
+  );
   return segments.map(({ name }, i) => ({ name, code: code[i] ?? missing('segments/def.json') }));
 }
 
@@ -183,7 +204,9 @@ export function featureNames(members: Map<string, Uint8Array>): ReadonlyMap<numb
   const bytes = members.get('neff.json');
   if (bytes === undefined || bytes.length > MAX_JSON_BYTES) return new Map();
   try {
-    const { features } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly features?: Record<string, unknown> };
+    const { features } = JSON.parse(new TextDecoder().decode(bytes)) as {
+      readonly features?: Record<string, unknown>;
+    };
     return new Map(Object.entries(features ?? {}).map(([name, bit]) => [Number(bit), name]));
   } catch {
     return new Map();
@@ -193,7 +216,13 @@ export function featureNames(members: Map<string, Uint8Array>): ReadonlyMap<numb
 /** @throws E3510 (a member missing or unknown), E3511 (JSON), E3512 (sizes of code), E3513 (descriptors) */
 export function decodeMembers(members: Map<string, Uint8Array>, lenient: boolean): Omit<Artifact, 'header'> {
   const source = new Source(members);
-  const { features, variables, segments, executables: count, ...manifest } = source.json('neff.json', neffJson);
+  const {
+    features,
+    variables,
+    segments,
+    executables: count,
+    ...manifest
+  } = source.json('neff.json', neffJson);
   if (count > members.size) missing(`${executableFolder(count - 1)}/def.json`);
   const host = source.json('host.json', hostPrograms);
   const constants: { bytes: Uint8Array; index: readonly ConstantEntry[] } = {
@@ -209,7 +238,10 @@ export function decodeMembers(members: Map<string, Uint8Array>, lenient: boolean
     executables: [],
   };
   if (program.segments.length !== segments) {
-    throw badInput('E3512', `segments/def.json has ${program.segments.length} segments, neff.json says ${segments}`);
+    throw badInput(
+      'E3512',
+      `segments/def.json has ${program.segments.length} segments, neff.json says ${segments}`,
+    );
   }
   const read = Array.from({ length: count }, (_, i) => readExecutable(source, executableFolder(i)));
   if (!lenient) source.end();

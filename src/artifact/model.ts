@@ -28,9 +28,7 @@ export interface ArtifactHeader {
 }
 
 /** What a host operator takes: a host value, or a tensor of the constants' index. */
-export type HostOperand =
-  | { readonly value: string }
-  | { readonly constant: number };
+export type HostOperand = { readonly value: string } | { readonly constant: number };
 
 /** An operator that runs on the host; `call` steps name it by its index. */
 export interface HostOperator {
@@ -114,7 +112,11 @@ export function draftOf(artifact: Artifact): ArtifactDraft {
     ...parts,
     name: header.name,
     requestedCores: header.requestedCores,
-    constants: { index: constants.index, byteLength: constants.bytes.length, chunks: () => [constants.bytes] },
+    constants: {
+      index: constants.index,
+      byteLength: constants.bytes.length,
+      chunks: () => [constants.bytes],
+    },
   };
 }
 

@@ -17,19 +17,29 @@ export interface ReadOptions {
  * The artifact that the bytes of a .neff are.
  * @throws E3502..E3513, all exit 3
  */
-export function readArtifact(bytes: Uint8Array, { file }: ReadOptions): Artifact {
+export function readArtifact(given: Uint8Array, { file }: ReadOptions): Artifact {
+  // A Buffer's slice() is a view, a Uint8Array's a copy: what is read are plain Uint8Arrays.
+  const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
   return inFile(file, () => {
     const header = decodeHeader(bytes, file);
     const payload = bytes.subarray(HEADER_BYTES);
     if (hex(hashOf([payload])) !== header.hash) {
-      throw badInput('E3507', `${file} is damaged: the SHA-256 of its content is not the one in its header`, {}, 'copy or compile it again');
+      throw badInput(
+        'E3507',
+        `${file} is damaged: the SHA-256 of its content is not the one in its header`,
+        {},
+        'copy or compile it again',
+      );
     }
     const members = readTar(payload, HEADER_BYTES);
     refuseUnknownFeatures(header, members);
     const { dataSize: _, ...read } = header;
     const artifact = { header: read, ...decodeMembers(members, header.minor > FORMAT_VERSION.minor) };
     if (featureBits(featuresOf(artifact)) !== header.featureBits) {
-      throw badInput('E3505', `${file} uses features that its header does not name, or names some that it does not use`);
+      throw badInput(
+        'E3505',
+        `${file} uses features that its header does not name, or names some that it does not use`,
+      );
     }
     return artifact;
   });
@@ -42,7 +52,10 @@ function inFile<T>(file: string, run: () => T): T {
   } catch (error) {
     if (!(error instanceof NeffcError)) throw error;
     const place = (where: Place | undefined): Place => ({ file, ...where });
-    throw new NeffcError(error.diagnostics.map((d) => ({ ...d, where: place(d.where) })), error.exitCode);
+    throw new NeffcError(
+      error.diagnostics.map((d) => ({ ...d, where: place(d.where) })),
+      error.exitCode,
+    );
   }
 }
 
@@ -52,7 +65,9 @@ function refuseUnknownFeatures(header: ReadHeader, members: Map<string, Uint8Arr
   const names = featureNames(members);
   const lacking = [...unknown.toString(2)]
     .reverse()
-    .flatMap((digit, i) => (digit === '1' ? [names.get(i + FEATURES.length) ?? `number ${i + FEATURES.length}`] : []));
+    .flatMap((digit, i) =>
+      digit === '1' ? [names.get(i + FEATURES.length) ?? `number ${i + FEATURES.length}`] : [],
+    );
   throw badInput(
     'E3505',
     `the artifact needs ${lacking.length === 1 ? 'the feature' : 'the features'} ${lacking.join(', ')}, which this version does not have (it has ${FEATURES.join(', ')})`,
@@ -60,7 +75,6 @@ function refuseUnknownFeatures(header: ReadHeader, members: Map<string, Uint8Arr
     'use a newer neffc',
   );
 }
-
 
 /** Bytes read in one call. */
 const READ_BYTES = 1 << 30;

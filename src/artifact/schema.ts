@@ -1,6 +1,6 @@
 // The decoders of neff.json and the def.json members; those of the other members stand with their types.
 import { loadTarget } from '../chip/load-target.js';
-import { ENGINES, type Target } from '../chip/target.js';
+import type { ENGINES, Target } from '../chip/target.js';
 import type { Executable, Pin, Variable } from '../isa/program.js';
 import {
   count,
@@ -16,7 +16,14 @@ import {
   record,
   text,
 } from './json.js';
-import type { ByteRange, ExecutableInfo, HostOperand, HostOperator, NeffManifest, StateUse } from './model.js';
+import type {
+  ByteRange,
+  ExecutableInfo,
+  HostOperand,
+  HostOperator,
+  NeffManifest,
+  StateUse,
+} from './model.js';
 import { modelSignature } from './signature.js';
 
 const hostOperand: Decode<HostOperand> = (value, path) => {
@@ -82,7 +89,8 @@ export const segmentsDef = record<SegmentsDef>({
 
 const range: Decode<ByteRange> = (value, path) => {
   const [from, to, ...rest] = counts(value, path);
-  if (from === undefined || to === undefined || rest.length > 0 || from >= to) return fail(path, 'is no range');
+  if (from === undefined || to === undefined || rest.length > 0 || from >= to)
+    return fail(path, 'is no range');
   return [from, to];
 };
 

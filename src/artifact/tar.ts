@@ -49,7 +49,12 @@ export function* tarChunks(members: readonly Member[]): Generator<Uint8Array> {
   const sorted = [...members].sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const [i, member] of sorted.entries()) {
     const { name, bytes } = member;
-    if (name.length > NAME.bytes || !MEMBER_NAME.test(name) || name === sorted[i + 1]?.name || bytes > MAX_SIZE) {
+    if (
+      name.length > NAME.bytes ||
+      !MEMBER_NAME.test(name) ||
+      name === sorted[i + 1]?.name ||
+      bytes > MAX_SIZE
+    ) {
       throw bug('E1512', `an archive cannot hold a member ${name} of ${bytes} bytes`);
     }
     yield memberHeader(name, bytes);
@@ -85,12 +90,14 @@ export function readTar(archive: Uint8Array, offset: number): Map<string, Uint8A
     if (!MEMBER_NAME.test(name)) refuse('has no member header');
     if (!/^[0-7]{11}$/.test(size)) refuse(`has a member ${name} without a size`);
     const bytes = Number.parseInt(size, 8);
-    if (Buffer.compare(header, memberHeader(name, bytes)) !== 0) refuse(`has an unusual header of member ${name}`);
+    if (Buffer.compare(header, memberHeader(name, bytes)) !== 0)
+      refuse(`has an unusual header of member ${name}`);
     if (name <= last) refuse(`has member ${name} after ${last}`);
     const end = at + BLOCK + padded(bytes);
     if (end + 2 * BLOCK > archive.length) refuse(`ends inside member ${name}`);
     members.set(name, archive.subarray(at + BLOCK, at + BLOCK + bytes));
-    if (!isZero(archive.subarray(at + BLOCK + bytes, end))) refuse(`has a member ${name} followed by other bytes`);
+    if (!isZero(archive.subarray(at + BLOCK + bytes, end)))
+      refuse(`has a member ${name} followed by other bytes`);
     last = name;
     at = end;
   }

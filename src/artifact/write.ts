@@ -81,7 +81,12 @@ function guarded<T>(path: string, run: () => T): T {
     return run();
   } catch (error) {
     if (error instanceof NeffcError || !(error instanceof Error)) throw error;
-    throw usageError('E2510', `cannot write ${path}: ${error.message}`, { file: path }, 'check the folder, its permissions and the free space');
+    throw usageError(
+      'E2510',
+      `cannot write ${path}: ${error.message}`,
+      { file: path },
+      'check the folder, its permissions and the free space',
+    );
   }
 }
 
@@ -89,7 +94,8 @@ function guarded<T>(path: string, run: () => T): T {
 function targetOf(path: string): string {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return path;
   const target = realpathSync(path);
-  if (!statSync(target).isFile()) throw usageError('E2510', `cannot write ${path}: it is no ordinary file`, { file: path });
+  if (!statSync(target).isFile())
+    throw usageError('E2510', `cannot write ${path}: it is no ordinary file`, { file: path });
   return target;
 }
 

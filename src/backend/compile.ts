@@ -119,7 +119,7 @@ function place(program: LoweredProgram, target: Target, options: BackendOptions)
     const deps = dependencesOf(residency.main);
     const free = capacity - residency.pinnedBytes;
     const s = schedule(residency.main, deps, target, { sbufBytes: free * attempt.ahead, window });
-    const memory = allocateMemory(residency, s.order, deps.accesses, program, target);
+    const memory = allocateMemory(residency, s, deps.accesses, program, target);
     if (memory.fits) return { residency, order: s.order, queues: s.queues, banks: s.banks, before: deps.before, memory, ticks: s.ticks };
     needed = memory.needed;
   }

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { type DType, dtypeKind } from '../base/dtype.js';
 import { elementReader, elementWriter, zeros } from '../base/tensor.js';
-import { type Constant, splatConstant } from './constant.js';
+import { type Constant, sourceName, splatConstant } from './constant.js';
 import { elementCount } from './type.js';
 
 /** Constants of at most this many elements are printed as values. */
@@ -90,8 +90,7 @@ export function splatOfText(dtype: DType, shape: readonly number[], text: string
 
 /** Whether the constant stands as an operand, not on a line of its own: anonymous and short. */
 export function isInline(c: Constant, name: string): boolean {
-  const source = c.recipe.kind === 'bytes' && c.recipe.name !== undefined;
   const short =
     c.recipe.kind === 'splat' || (c.recipe.kind !== 'opaque' && elementCount(c.shape) <= INLINE_ELEMENTS);
-  return name === '' && !source && short;
+  return name === '' && sourceName(c) === undefined && short;
 }

@@ -21,7 +21,7 @@ export type Recipe =
       readonly result: number;
     }
   /** Read from text that names the bytes by their hash; it has a type, but no values. */
-  | { readonly kind: 'opaque'; readonly hash: string };
+  | { readonly kind: 'opaque'; readonly hash: string; readonly name?: string };
 
 /** Elements unpacked (sub-byte types take a byte each), little-endian, row-major. Strings: see `strings`. */
 export interface Constant {
@@ -31,6 +31,11 @@ export interface Constant {
   readonly strings?: readonly string[];
   /** Evaluated bytes, kept once made; written only by ops/evaluate.ts. */
   cache?: Uint8Array;
+}
+
+/** The name that the constant's tensor has in the source model, where it is one unchanged. */
+export function sourceName({ recipe }: Constant): string | undefined {
+  return recipe.kind === 'bytes' || recipe.kind === 'opaque' ? recipe.name : undefined;
 }
 
 export function bytesConstant(

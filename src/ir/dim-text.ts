@@ -69,7 +69,7 @@ class DimParser {
     if (/^\d/.test(token)) return Number(token);
     if (token === '(') {
       const inner = this.sum();
-      return this.take(')') && inner;
+      return this.take(')') === undefined ? undefined : inner;
     }
     if (!/^[A-Za-z_]/.test(token)) return undefined;
     if (this.take('(') === undefined) return symbol(token);

@@ -175,7 +175,9 @@ class Parser {
   private sourceName(c: Constant): Constant {
     this.word('from');
     const name = this.string();
-    return c.recipe.kind === 'bytes' ? { ...c, recipe: { ...c.recipe, name } } : c;
+    return c.recipe.kind === 'bytes' || c.recipe.kind === 'opaque'
+      ? { ...c, recipe: { ...c.recipe, name } }
+      : c;
   }
 
   private constantValue(constant: Constant, name: string): Value {

@@ -1,7 +1,7 @@
 // The text form of graphs: a line a node, regions indented below their node, constants that are large or named on lines of
 // their own at the head. Values are numbered in the order of the text, so the same graph has the same text whatever its
 // ids. parse.ts reads it back; both follow docs/ir.md.
-import type { Attr, Attrs, Constant } from './constant.js';
+import { type Attr, type Attrs, type Constant, sourceName } from './constant.js';
 import { constantText, isInline, numberText } from './constant-text.js';
 import { constantOf, type Graph, type Node, type Origin, type Region, type Value } from './graph.js';
 import { formatType } from './type.js';
@@ -70,9 +70,9 @@ class Printer {
     const name = isInline(c, v.name) ? text : `$${this.constants.length}`;
     this.names.set(v, name);
     if (name !== text) {
-      const source =
-        c.recipe.kind === 'bytes' && c.recipe.name !== undefined ? ` from ${quoted(c.recipe.name)}` : '';
-      this.constants.push(`  ${name}${nameText(v)} = constant ${text}${source}`);
+      const source = sourceName(c);
+      const from = source === undefined ? '' : ` from ${quoted(source)}`;
+      this.constants.push(`  ${name}${nameText(v)} = constant ${text}${from}`);
     }
     return name;
   }

@@ -1,10 +1,11 @@
 // Scaled dot-product attention over heads. One head at a time: scores, mask, softmax along the keys, weighted sum of the
 // values; all in double, rounded once. It is one operator so that the backend can tile it without storing the scores.
 import { isFloat } from '../base/dtype.js';
-import type { HostTensor } from '../base/tensor.js';
 import type { Random } from '../base/random.js';
-import { multiplyDims, type Dim, dimText } from '../ir/dim.js';
-import { elementCount, rowMajorStrides, type TensorType, tensorType } from '../ir/type.js';
+import type { HostTensor } from '../base/tensor.js';
+import type { Attrs } from '../ir/constant.js';
+import { type Dim, dimText, multiplyDims } from '../ir/dim.js';
+import { rowMajorStrides, type TensorType, tensorType } from '../ir/type.js';
 import { dimsContradict, knownDim } from './agreement.js';
 import { flagAttr, floatAttr } from './attributes.js';
 import { costOf, countElements } from './cost.js';
@@ -14,7 +15,6 @@ import { multiply } from './gemm.js';
 import { softmaxRows } from './normalize.js';
 import { narrowerShape, randomTensor } from './samples.js';
 import { broadcastShapes, dimsText } from './shape-math.js';
-import type { Attrs } from '../ir/constant.js';
 
 type Fail = (reason: string) => never;
 
@@ -24,7 +24,9 @@ function infer({ inputs, attrs }: InferContext, fail: Fail): readonly TensorType
   for (const [name, t] of Object.entries({ q, k, v })) {
     if (t.dtype !== q.dtype) fail(`operand ${name} is of type ${t.dtype}, q of ${q.dtype}`);
     if (t.shape.length !== 4)
-      fail(`operand ${name} has shape ${dimsText(t.shape)}; its axes must be batch, heads, positions, features`);
+      fail(
+        `operand ${name} has shape ${dimsText(t.shape)}; its axes must be batch, heads, positions, features`,
+      );
   }
   const same = (what: string, a: TensorType, b: TensorType, axis: number): Dim => {
     const [x, y] = [a.shape[axis] as Dim, b.shape[axis] as Dim];
@@ -42,9 +44,14 @@ function infer({ inputs, attrs }: InferContext, fail: Fail): readonly TensorType
 }
 
 function checkMask(mask: TensorType, q: TensorType, scores: readonly Dim[], fail: Fail): void {
-  if (mask.dtype !== q.dtype && mask.dtype !== 'f32') fail(`a mask of type ${mask.dtype} cannot be added to ${q.dtype}`);
+  if (mask.dtype !== q.dtype && mask.dtype !== 'f32')
+    fail(`a mask of type ${mask.dtype} cannot be added to ${q.dtype}`);
   const common = broadcastShapes(mask.shape, scores);
-  if (common === undefined || common.length > 4 || common.some((dim, i) => dimsContradict(dim, scores[i] ?? 1)))
+  if (
+    common === undefined ||
+    common.length > 4 ||
+    common.some((dim, i) => dimsContradict(dim, scores[i] ?? 1))
+  )
     fail(`the mask ${dimsText(mask.shape)} does not broadcast to the scores ${dimsText(scores)}`);
 }
 
@@ -62,10 +69,22 @@ function evaluate(inputs: readonly HostTensor[], attrs: Attrs, types: readonly T
   const result = new Float64Array(batch * heads * queries * features);
   for (let head = 0; head < batch * heads; head++) {
     const b = ks.subarray(head * keys * depth, (head + 1) * keys * depth);
-    multiply({ a: qs, aAt: head * queries * depth, aRows: queries, b, bRows: keys, depth, out: scores, outAt: 0, pitch: keys });
+    multiply({
+      a: qs,
+      aAt: head * queries * depth,
+      aRows: queries,
+      b,
+      bRows: keys,
+      depth,
+      out: scores,
+      outAt: 0,
+      pitch: keys,
+    });
     for (let i = 0; i < scores.length; i++) scores[i] = scores[i]! * scale;
     added?.(scores, Math.floor(head / heads), head % heads, queries, keys);
-    if (causal) for (let i = 0; i < queries; i++) scores.fill(-Infinity, i * keys + Math.min(keys, i + 1), (i + 1) * keys);
+    if (causal)
+      for (let i = 0; i < queries; i++)
+        scores.fill(-Infinity, i * keys + Math.min(keys, i + 1), (i + 1) * keys);
     if (keys > 0) softmaxRows(scores, keys);
     for (let j = 0; j < keys; j++)
       for (let f = 0; f < features; f++) columns[f * keys + j] = vs[(head * keys + j) * features + f]!;
@@ -89,7 +108,12 @@ function maskReader(
   mask: HostTensor,
 ): (scores: Float64Array, batch: number, head: number, queries: number, keys: number) => void {
   const shape = [1, 1, 1, 1, ...mask.shape].slice(-4);
-  const steps = rowMajorStrides(shape).map((step, axis) => (shape[axis] === 1 ? 0 : step)) as [number, number, number, number];
+  const steps = rowMajorStrides(shape).map((step, axis) => (shape[axis] === 1 ? 0 : step)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const values = toDoubles(mask);
   return (scores, batch, head, queries, keys) => {
     const from = batch * steps[0] + head * steps[1];
@@ -104,7 +128,12 @@ function maskReader(
 
 function sample(random: Random): OpSample {
   const dtype = random.pick(['f32', 'f16', 'bf16'] as const);
-  const [b, h, queries, keys] = [1, 2, 3, 4].map((i) => random.integer(1, i + 1)) as [number, number, number, number];
+  const [b, h, queries, keys] = [1, 2, 3, 4].map((i) => random.integer(1, i + 1)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const [depth, features] = [random.integer(1, 4), random.integer(1, 4)];
   const mask = random.chance(0.5);
   return {
@@ -136,8 +165,14 @@ export const ATTENTION: readonly OpDecl[] = [
       const [q, k] = inputs as [TensorType, TensorType];
       const result = outputs[0] as TensorType;
       const scores = countElements({ ...q, shape: [multiplyDims(q.shape[2] ?? 1, k.shape[2] ?? 1)] });
-      const perScore = countElements({ ...q, shape: [q.shape[3] ?? 1] }) + countElements({ ...q, shape: [result.shape[3] ?? 1] });
-      return costOf(inputs, outputs, countElements({ ...q, shape: q.shape.slice(0, 2) }) * scores * (2 * perScore + 5));
+      const perScore =
+        countElements({ ...q, shape: [q.shape[3] ?? 1] }) +
+        countElements({ ...q, shape: [result.shape[3] ?? 1] });
+      return costOf(
+        inputs,
+        outputs,
+        countElements({ ...q, shape: q.shape.slice(0, 2) }) * scores * (2 * perScore + 5),
+      );
     },
     sample,
   },

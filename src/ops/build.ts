@@ -135,6 +135,11 @@ export class GraphBuilder {
     return this.nodes;
   }
 
+  /** The least id that no value or node made here has. */
+  get nextFreeId(): number {
+    return this.nextId;
+  }
+
   /** Takes over a node of another graph whose operands are values of this one. */
   adopt(node: Node): void {
     this.nodes.push(node);

@@ -8,10 +8,10 @@ import type { Attrs } from '../ir/constant.js';
 import type { Dim } from '../ir/dim.js';
 import { formatType, type TensorType } from '../ir/type.js';
 import { ACT_NAMES, activation } from './activation.js';
+import { shapesContradict } from './agreement.js';
 import { flagAttr, floatAttr, stringAttr } from './attributes.js';
 import type { AttrSpec, InferContext } from './declare.js';
 import { fromDoubles, toDoubles } from './doubles.js';
-import { shapesContradict } from './agreement.js';
 import { dimsText } from './shape-math.js';
 
 type Fail = (reason: string) => never;
@@ -62,7 +62,8 @@ export function checkBias(bias: TensorType | undefined, dtype: DType, channels: 
 /** Checks residual and activation against the result. */
 export function checkFused(context: InferContext, result: TensorType, fail: Fail): void {
   const act = stringAttr(context.attrs, 'act');
-  if (act !== '' && act !== 'relu' && !isFloat(result.dtype)) fail(`${act} of ${result.dtype} is not defined`);
+  if (act !== '' && act !== 'relu' && !isFloat(result.dtype))
+    fail(`${act} of ${result.dtype} is not defined`);
   if (!flagAttr(context.attrs, 'residual')) return;
   const residual = context.inputs.at(-1) as TensorType;
   if (residual.dtype !== result.dtype || shapesContradict(residual.shape, result.shape))

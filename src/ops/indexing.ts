@@ -1,20 +1,37 @@
-// Operators whose operand says which elements are meant: gathers, scatters, slices at places known at run time. A gather or
-// scatter becomes a list of places of equal blocks (index-places.ts) and a loop over them. Gathers are exact for every
+// Operators whose operand says which elements are meant: gathers and scatters (slices: dynamic-slice.ts). Each becomes a list of places of equal blocks (index-places.ts) and a loop over them. Gathers are exact for every
 // element type; indices count from 0, and one out of range is the input's fault.
-import { dtypeKind, elementBytes, isInteger, type DType } from '../base/dtype.js';
-import { type HostTensor, zeros } from '../base/tensor.js';
+import { type DType, dtypeKind } from '../base/dtype.js';
 import type { Random } from '../base/random.js';
+import { fromNumbers, type HostTensor } from '../base/tensor.js';
 import type { Attrs } from '../ir/constant.js';
-import { type Dim, dimText } from '../ir/dim.js';
+import type { Dim } from '../ir/dim.js';
 import { elementCount, rowMajorStrides, type TensorType, tensorType } from '../ir/type.js';
 import { dimsContradict, shapesContradict } from './agreement.js';
-import { intAttr, intsAttr, stringAttr } from './attributes.js';
+import { intAttr, stringAttr } from './attributes.js';
 import { perResult } from './cost.js';
 import type { AttrSpec, InferContext, OpDecl, OpSample } from './declare.js';
+import { DYNAMIC_SLICES } from './dynamic-slice.js';
 import { loadNumbers } from './elements.js';
-import { axisPlaces, copyBlocks, elementPlaces, type Places, REDUCTIONS, scatterBlocks, tuplePlaces } from './index-places.js';
-import { copyElements, pickElements } from './move.js';
-import { FLOATS, INTEGERS, randomDims, randomDistinct, randomIndices, randomShape, randomTensor } from './samples.js';
+import {
+  axisPlaces,
+  checkIndex,
+  copyBlocks,
+  elementPlaces,
+  INDEX_TYPES,
+  type Places,
+  REDUCTIONS,
+  scatterBlocks,
+  tuplePlaces,
+} from './index-places.js';
+import {
+  FLOATS,
+  INTEGERS,
+  randomDims,
+  randomDistinct,
+  randomIndices,
+  randomShape,
+  randomTensor,
+} from './samples.js';
 import { checkAxis, dimsText } from './shape-math.js';
 
 type Fail = (reason: string) => never;
@@ -26,10 +43,6 @@ const REDUCTION: AttrSpec = {
   default: 'none',
   oneOf: ['none', ...Object.keys(REDUCTIONS)],
 };
-
-function checkIndex(t: TensorType, fail: Fail): void {
-  if (t.dtype !== 'i64' && t.dtype !== 'i32') fail(`indices of type ${t.dtype} are neither i64 nor i32`);
-}
 
 function inferGather({ inputs, attrs }: InferContext, fail: Fail): readonly TensorType[] {
   const [x, index] = inputs as [TensorType, TensorType];
@@ -61,7 +74,8 @@ function inferGatherElements({ inputs, attrs }: InferContext, fail: Fail): reado
 function checkTuples(x: TensorType, index: TensorType, batch: number, fail: Fail): number {
   checkIndex(index, fail);
   const width = index.shape.at(-1);
-  if (typeof width !== 'number') return fail(`the last axis of the indices ${dimsText(index.shape)} is not known`);
+  if (typeof width !== 'number')
+    return fail(`the last axis of the indices ${dimsText(index.shape)} is not known`);
   if (batch < 0 || batch >= index.shape.length)
     fail(`${batch} batch axes are not fewer than those of the indices ${dimsText(index.shape)}`);
   if (batch + width > x.shape.length)
@@ -79,9 +93,16 @@ function inferGatherNd({ inputs, attrs }: InferContext, fail: Fail): readonly Te
   return [tensorType(x.dtype, [...index.shape.slice(0, -1), ...x.shape.slice(batch + width)])];
 }
 
-function checkUpdates(x: TensorType, updates: TensorType, shape: readonly Dim[], attrs: Attrs, fail: Fail): void {
+function checkUpdates(
+  x: TensorType,
+  updates: TensorType,
+  shape: readonly Dim[],
+  attrs: Attrs,
+  fail: Fail,
+): void {
   if (updates.dtype !== x.dtype) fail(`updates of type ${updates.dtype} do not go into ${x.dtype}`);
-  if (shapesContradict(updates.shape, shape)) fail(`the updates have shape ${dimsText(updates.shape)}, not ${dimsText(shape)}`);
+  if (shapesContradict(updates.shape, shape))
+    fail(`the updates have shape ${dimsText(updates.shape)}, not ${dimsText(shape)}`);
   const reduction = stringAttr(attrs, 'reduction');
   const kind = dtypeKind(x.dtype);
   if (reduction !== 'none' && kind !== 'float' && kind !== 'int' && kind !== 'uint')
@@ -104,7 +125,8 @@ function inferScatterNd({ inputs, attrs }: InferContext, fail: Fail): readonly T
 
 type PlacesOf = (x: HostTensor, index: HostTensor, attrs: Attrs) => Places;
 
-const gatherPlaces: PlacesOf = (x, index, attrs) => axisPlaces(x.shape, loadNumbers(index), intAttr(attrs, 'axis'));
+const gatherPlaces: PlacesOf = (x, index, attrs) =>
+  axisPlaces(x.shape, loadNumbers(index), intAttr(attrs, 'axis'));
 const elementwisePlaces: PlacesOf = (x, index, attrs) =>
   elementPlaces(x.shape, index.shape, loadNumbers(index), intAttr(attrs, 'axis'));
 const gatherNdPlaces: PlacesOf = (x, index, attrs) =>
@@ -128,71 +150,16 @@ const scatterWith =
     return [scatterBlocks(x, places(x, index, attrs), updates, stringAttr(attrs, 'reduction'))];
   };
 
-function checkStarts(x: TensorType, starts: TensorType, fail: Fail): void {
-  checkIndex(starts, fail);
-  if (shapesContradict(starts.shape, [x.shape.length]))
-    fail(`there are ${dimsText(starts.shape)} starts for the ${x.shape.length} axes of x`);
-}
-
-function inferDynamicSlice({ inputs, attrs }: InferContext, fail: Fail): readonly TensorType[] {
-  const [x, starts] = inputs as [TensorType, TensorType];
-  checkStarts(x, starts, fail);
-  const sizes = intsAttr(attrs, 'sizes');
-  if (sizes.length !== x.shape.length) fail(`there are ${sizes.length} sizes for the ${x.shape.length} axes of x`);
-  return [tensorType(x.dtype, sizes.map((size, i) => checkPart(size === -1 ? (x.shape[i] as Dim) : size, x, i, fail)))];
-}
-
-/** A part of axis `axis` of x. */
-function checkPart(size: Dim, x: TensorType, axis: number, fail: Fail): Dim {
-  const whole = x.shape[axis] as Dim;
-  if (typeof size === 'number' && (size < 0 || (typeof whole === 'number' && size > whole)))
-    fail(`a part of ${size} elements is not possible on axis ${axis}, which has ${dimText(whole)}`);
-  return size;
-}
-
-function inferDynamicUpdate({ inputs }: InferContext, fail: Fail): readonly TensorType[] {
-  const [x, update, starts] = inputs as [TensorType, TensorType, TensorType];
-  checkStarts(x, starts, fail);
-  if (update.dtype !== x.dtype) fail(`an update of type ${update.dtype} does not go into ${x.dtype}`);
-  if (update.shape.length !== x.shape.length)
-    fail(`the update ${dimsText(update.shape)} and x ${dimsText(x.shape)} differ in rank`);
-  for (const [i, dim] of update.shape.entries()) checkPart(dim, x, i, fail);
-  return [x];
-}
-
-/** Offset in x of a part of this shape whose starts are moved inside where they would leave it. */
-function partOffset(x: readonly number[], part: readonly number[], starts: HostTensor): number {
-  const values = loadNumbers(starts);
-  return rowMajorStrides(x).reduce((at, stride, i) => {
-    const room = (x[i] ?? 0) - (part[i] ?? 0);
-    return at + stride * Math.max(0, Math.min(room, values[i] ?? 0));
-  }, 0);
-}
-
-function evaluateDynamicSlice(inputs: readonly HostTensor[], _attrs: Attrs, types: readonly TensorType[]): HostTensor[] {
-  const [x, starts] = inputs as [HostTensor, HostTensor];
-  const shape = (types[0] as TensorType).shape as readonly number[];
-  return [pickElements(x, shape, { strides: rowMajorStrides(x.shape), start: partOffset(x.shape, shape, starts) })];
-}
-
-function evaluateDynamicUpdate(inputs: readonly HostTensor[]): HostTensor[] {
-  const [x, update, starts] = inputs as [HostTensor, HostTensor, HostTensor];
-  const result = zeros(x.dtype, x.shape);
-  result.data.set(x.data);
-  const from = { strides: rowMajorStrides(update.shape), start: 0 };
-  const to = { strides: rowMajorStrides(x.shape), start: partOffset(x.shape, update.shape, starts) };
-  copyElements(elementBytes(x.dtype), update.shape, update.data, from, result.data, to);
-  return [result];
-}
-
 const SAMPLED: readonly DType[] = [...FLOATS, ...INTEGERS, 'bool'];
-const INDEX: readonly DType[] = ['i64', 'i32'];
 
 function sampleGather(random: Random): OpSample {
   const x = randomTensor(random, random.pick(SAMPLED), randomShape(random, 1));
   const axis = random.integer(0, x.shape.length - 1);
   const shape = randomDims(random, random.integer(0, 2), 0, 3);
-  return { inputs: [x, randomIndices(random, random.pick(INDEX), shape, x.shape[axis] ?? 1)], attrs: { axis } };
+  return {
+    inputs: [x, randomIndices(random, random.pick(INDEX_TYPES), shape, x.shape[axis] ?? 1)],
+    attrs: { axis },
+  };
 }
 
 /** Operands x and index of gather_elements and scatter_elements. */
@@ -200,7 +167,7 @@ function sampleElements(random: Random, dtypes: readonly DType[]) {
   const x = randomTensor(random, random.pick(dtypes), randomShape(random, 1));
   const axis = random.integer(0, x.shape.length - 1);
   const shape = x.shape.map((dim, i) => random.integer(1, i === axis ? 6 : dim));
-  return { x, index: randomIndices(random, random.pick(INDEX), shape, x.shape[axis] ?? 1), axis };
+  return { x, index: randomIndices(random, random.pick(INDEX_TYPES), shape, x.shape[axis] ?? 1), axis };
 }
 
 /** Operands x and index of gather_nd and scatter_nd. */
@@ -209,17 +176,32 @@ function sampleTuples(random: Random, dtypes: readonly DType[], batch: number) {
   const width = random.integer(1, x.shape.length - batch);
   const shape = [...x.shape.slice(0, batch), ...randomDims(random, random.integer(0, 2), 1, 3), width];
   // Every dim is at least 2.
-  return { x, index: randomIndices(random, random.pick(INDEX), shape, 2), width };
+  return { x, index: randomIndices(random, random.pick(INDEX_TYPES), shape, 2), width };
 }
 
 const REDUCED: readonly DType[] = [...FLOATS, ...INTEGERS];
 const reductionOf = (random: Random): string => random.pick(['none', ...Object.keys(REDUCTIONS)]);
 
-/** A part of x and starts for it, some of which have to be moved inside. */
-function samplePart(random: Random) {
-  const x = randomTensor(random, random.pick(SAMPLED), randomShape(random, 1));
-  const sizes = x.shape.map((dim) => random.integer(1, dim));
-  return { x, sizes, starts: randomTensor(random, random.pick(INDEX), [x.shape.length], -1, 5) };
+/** Indices of scatter_elements of which no two name one element: along the axis all are different. */
+function distinctAlong(random: Random, x: readonly number[], axis: number): HostTensor {
+  const dim = x[axis] ?? 1;
+  const order = randomDistinct(random, random.integer(1, dim), dim);
+  const step = elementCount(x.slice(axis + 1));
+  const shape = x.with(axis, order.length);
+  const values = Array.from(
+    { length: elementCount(shape) },
+    (_, i) => order[Math.floor(i / step) % order.length] ?? 0,
+  );
+  return fromNumbers(random.pick(INDEX_TYPES), shape, values.map(BigInt));
+}
+
+/** A vector of different tuples of indices into axes of these dims. */
+function distinctTuples(random: Random, dims: readonly number[]): HostTensor {
+  const count = elementCount(dims);
+  const strides = rowMajorStrides(dims);
+  const chosen = randomDistinct(random, random.integer(1, Math.min(4, count)), count);
+  const values = chosen.flatMap((n) => dims.map((dim, i) => Math.floor(n / (strides[i] ?? 1)) % dim));
+  return fromNumbers(random.pick(INDEX_TYPES), [chosen.length, dims.length], values.map(BigInt));
 }
 
 const common = {
@@ -227,5 +209,82 @@ const common = {
   tolerance: { relative: 0, absolute: 0 },
   cost: perResult(0),
 } as const;
+/** Sums of few updates, in any order. */
+const SCATTER_TOLERANCE = { relative: 1e-5, absolute: 1e-6 } as const;
 const X_AND_INDEX = [{ name: 'x' }, { name: 'index' }] as const;
 const SCATTERED = [...X_AND_INDEX, { name: 'updates' }] as const;
+
+export const INDEXING: readonly OpDecl[] = [
+  {
+    ...common,
+    name: 'gather',
+    doc: 'Slices of x across an axis, in the order of the indices; the axes of the index take the place of that axis.',
+    operands: X_AND_INDEX,
+    attrs: { axis: AXIS },
+    infer: inferGather,
+    evaluate: gatherWith(gatherPlaces),
+    sample: sampleGather,
+  },
+  {
+    ...common,
+    name: 'gather_elements',
+    doc: 'For each index the element of x at its own position, but with the index as coordinate along the axis.',
+    operands: X_AND_INDEX,
+    attrs: { axis: AXIS },
+    infer: inferGatherElements,
+    evaluate: gatherWith(elementwisePlaces),
+    sample(random) {
+      const { x, index, axis } = sampleElements(random, SAMPLED);
+      return { inputs: [x, index], attrs: { axis } };
+    },
+  },
+  {
+    ...common,
+    name: 'gather_nd',
+    doc: 'Blocks of x named by tuples along the last axis of the index, after so many batch axes that both have.',
+    operands: X_AND_INDEX,
+    attrs: { batch: { kind: 'int', doc: 'leading axes that x and index share', default: 0 } },
+    infer: inferGatherNd,
+    evaluate: gatherWith(gatherNdPlaces),
+    sample(random) {
+      const batch = random.integer(0, 2);
+      const { x, index } = sampleTuples(random, SAMPLED, batch);
+      return { inputs: [x, index], attrs: { batch } };
+    },
+  },
+  {
+    ...common,
+    name: 'scatter_elements',
+    doc: 'x with each update put at its own position, but with the index as coordinate along the axis.',
+    operands: SCATTERED,
+    attrs: { axis: AXIS, reduction: REDUCTION },
+    infer: inferScatterElements,
+    evaluate: scatterWith(elementwisePlaces),
+    tolerance: SCATTER_TOLERANCE,
+    sample(random) {
+      const reduction = reductionOf(random);
+      const { x, index, axis } = sampleElements(random, REDUCED);
+      const chosen = reduction === 'none' ? distinctAlong(random, x.shape, axis) : index;
+      const updates = randomTensor(random, x.dtype, chosen.shape);
+      return { inputs: [x, chosen, updates], attrs: { axis, reduction } };
+    },
+  },
+  {
+    ...common,
+    name: 'scatter_nd',
+    doc: 'x with each update put at the block named by a tuple along the last axis of the index.',
+    operands: SCATTERED,
+    attrs: { reduction: REDUCTION },
+    infer: inferScatterNd,
+    evaluate: scatterWith(scatterNdPlaces),
+    tolerance: SCATTER_TOLERANCE,
+    sample(random) {
+      const reduction = reductionOf(random);
+      const { x, index, width } = sampleTuples(random, REDUCED, 0);
+      const chosen = reduction === 'none' ? distinctTuples(random, x.shape.slice(0, width)) : index;
+      const shape = [...chosen.shape.slice(0, -1), ...x.shape.slice(width)];
+      return { inputs: [x, chosen, randomTensor(random, x.dtype, shape)], attrs: { reduction } };
+    },
+  },
+  ...DYNAMIC_SLICES,
+];

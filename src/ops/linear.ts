@@ -1,18 +1,18 @@
 // Matrix products over the last two axes, with numpy's broadcasting of the others, and the bias and activation fused
 // behind them. Wider integers than 8 bits are multiplied exactly and wrap; they occur in arithmetic on shapes only.
 import { isFloat, isInteger } from '../base/dtype.js';
-import { elementReader, elementWriter, type HostTensor, zeros } from '../base/tensor.js';
 import type { Random } from '../base/random.js';
+import { elementReader, elementWriter, type HostTensor, zeros } from '../base/tensor.js';
 import type { Attrs } from '../ir/constant.js';
 import type { Dim } from '../ir/dim.js';
 import { elementCount, rowMajorStrides, type TensorType, tensorType } from '../ir/type.js';
 import { dimsContradict } from './agreement.js';
 import { stringAttr } from './attributes.js';
 import { checkBias, checkFused, FUSED_ATTRS, finishSums, isByte, productType } from './contraction.js';
+import { costOf, countElements } from './cost.js';
 import type { InferContext, OpDecl, OpSample } from './declare.js';
 import { toDoubles } from './doubles.js';
 import { multiply, panelRows } from './gemm.js';
-import { costOf, countElements } from './cost.js';
 import { randomTensor } from './samples.js';
 import { broadcastShapes, dimsText } from './shape-math.js';
 
@@ -21,7 +21,8 @@ type Fail = (reason: string) => never;
 function infer(context: InferContext, fail: Fail): readonly TensorType[] {
   const [a, b, bias] = context.inputs as [TensorType, TensorType, TensorType?];
   for (const [name, { shape }] of Object.entries({ a, b }))
-    if (shape.length < 2) fail(`operand ${name} has shape ${dimsText(shape)}; a matrix has at least two axes`);
+    if (shape.length < 2)
+      fail(`operand ${name} has shape ${dimsText(shape)}; a matrix has at least two axes`);
   const shapes = `${dimsText(a.shape)} x ${dimsText(b.shape)}`;
   const [m, k] = a.shape.slice(-2) as [Dim, Dim];
   const [depth, n] = b.shape.slice(-2) as [Dim, Dim];
@@ -92,7 +93,9 @@ function batchPairs(a: readonly number[], b: readonly number[], out: readonly nu
 function broadcastStrides(shape: readonly number[], rank: number): number[] {
   const missing = rank + 2 - shape.length;
   const strides = rowMajorStrides(shape);
-  return Array.from({ length: rank }, (_, i) => ((shape[i - missing] ?? 1) === 1 ? 0 : (strides[i - missing] ?? 0)));
+  return Array.from({ length: rank }, (_, i) =>
+    (shape[i - missing] ?? 1) === 1 ? 0 : (strides[i - missing] ?? 0),
+  );
 }
 
 function multiplyFloats(
@@ -157,7 +160,11 @@ function sample(random: Random): OpSample {
   const type = bytes ? () => random.pick(['i8', 'u8'] as const) : () => dtype;
   const dtype = random.pick(['f32', 'f32', 'f16', 'bf16', 'f64', 'i32', 'i64'] as const);
   const wide = !bytes && !isFloat(dtype);
-  const [m, k, n] = [random.integer(1, 9), random.integer(random.chance(0.1) ? 0 : 1, 9), random.integer(1, 9)];
+  const [m, k, n] = [
+    random.integer(1, 9),
+    random.integer(random.chance(0.1) ? 0 : 1, 9),
+    random.integer(1, 9),
+  ];
   const batch = Array.from({ length: random.integer(0, 2) }, () => random.integer(1, 3));
   const part = () => batch.map((d) => (random.chance(0.3) ? 1 : d)).slice(random.integer(0, batch.length));
   const small = !bytes && (dtype === 'f16' || dtype === 'bf16');

@@ -1,9 +1,10 @@
 // Normalisation along axes: softmax along one, layer and RMS norm over all axes from one on. Everything is computed in
 // double and rounded once; the maximum is taken out before exponentials, the mean before squares.
-import { exp, log } from '../base/elementary.js';
+
 import { isFloat } from '../base/dtype.js';
-import { elementCount, type HostTensor } from '../base/tensor.js';
+import { exp, log } from '../base/elementary.js';
 import type { Random } from '../base/random.js';
+import { elementCount, type HostTensor } from '../base/tensor.js';
 import type { Attrs } from '../ir/constant.js';
 import type { TensorType } from '../ir/type.js';
 import { shapesContradict } from './agreement.js';
@@ -20,8 +21,16 @@ type Fail = (reason: string) => never;
 const AXIS: AttrSpec = { kind: 'int', doc: 'the axis along which the sum is 1' };
 const FIRST_AXIS: AttrSpec = { kind: 'int', doc: 'first of the normalised axes, which go on to the last' };
 const EPSILON: AttrSpec = { kind: 'float', doc: 'added to the mean square before the root' };
-const SCALE: AttrSpec = { kind: 'bool', doc: 'whether there is a factor per normalised element', default: false };
-const BIAS: AttrSpec = { kind: 'bool', doc: 'whether there is a summand per normalised element', default: false };
+const SCALE: AttrSpec = {
+  kind: 'bool',
+  doc: 'whether there is a factor per normalised element',
+  default: false,
+};
+const BIAS: AttrSpec = {
+  kind: 'bool',
+  doc: 'whether there is a summand per normalised element',
+  default: false,
+};
 
 /** The type of x, for floats; with the axis checked. */
 function inferAlong({ inputs, attrs }: InferContext, fail: Fail): readonly TensorType[] {
@@ -39,7 +48,9 @@ function inferNorm(context: InferContext, fail: Fail): readonly TensorType[] {
     if (factor.dtype !== x.dtype && factor.dtype !== 'f32')
       fail(`a scale or bias of type ${factor.dtype} does not go with ${x.dtype}`);
     if (shapesContradict(factor.shape, normalised))
-      fail(`a scale or bias has shape ${dimsText(factor.shape)}; the normalised axes have ${dimsText(normalised)}`);
+      fail(
+        `a scale or bias has shape ${dimsText(factor.shape)}; the normalised axes have ${dimsText(normalised)}`,
+      );
   }
   if (floatAttr(context.attrs, 'epsilon') < 0) fail('epsilon is negative');
   return types;
@@ -140,7 +151,9 @@ function sampleNorm(random: Random, optional: readonly string[]) {
   const dtype = random.pick(SAMPLED);
   const axis = random.integer(0, shape.length - 1);
   const flags = optional.map((name) => [name, random.chance(0.6)] as const);
-  const factors = flags.filter(([, there]) => there).map(() => randomTensor(random, dtype, shape.slice(axis)));
+  const factors = flags
+    .filter(([, there]) => there)
+    .map(() => randomTensor(random, dtype, shape.slice(axis)));
   const attrs: Attrs = { axis, epsilon: 0.1, ...Object.fromEntries(flags) };
   return { inputs: [randomTensor(random, dtype, shape), ...factors], attrs };
 }

@@ -1,8 +1,8 @@
 // Operators that look along one axis in order: the place of the largest element, the k largest, sums and products that run
 // on. NaN counts as larger than everything, and of equal elements the first comes first.
 import { type DType, dtypeKind, isFloat, isInteger } from '../base/dtype.js';
-import { elementCount, type HostTensor } from '../base/tensor.js';
 import type { Random } from '../base/random.js';
+import { elementCount, type HostTensor } from '../base/tensor.js';
 import type { Attrs } from '../ir/constant.js';
 import { type TensorType, tensorType } from '../ir/type.js';
 import { eachRow } from './along-axis.js';
@@ -22,7 +22,10 @@ function ordered(dtype: DType): boolean {
   return ['float', 'int', 'uint', 'bool'].includes(dtypeKind(dtype));
 }
 
-function checkOrdered({ inputs, attrs }: InferContext, fail: Fail): { readonly x: TensorType; readonly axis: number } {
+function checkOrdered(
+  { inputs, attrs }: InferContext,
+  fail: Fail,
+): { readonly x: TensorType; readonly axis: number } {
   const x = inputs[0] as TensorType;
   if (!ordered(x.dtype)) fail(`elements of ${x.dtype} have no order`);
   return { x, axis: checkAxis(intAttr(attrs, 'axis'), x.shape.length, fail) };
@@ -82,7 +85,11 @@ function search(name: string, doc: string, before: Before): OpDecl {
     attrs: {
       axis: AXIS,
       keep: { kind: 'bool', doc: 'whether the axis stays, with one element' },
-      last: { kind: 'bool', doc: 'whether of equal elements the last is meant, not the first', default: false },
+      last: {
+        kind: 'bool',
+        doc: 'whether of equal elements the last is meant, not the first',
+        default: false,
+      },
     },
     infer: inferSearch,
     evaluate: evaluateSearch(before),
@@ -99,7 +106,8 @@ function inferTopk(context: InferContext, fail: Fail): readonly TensorType[] {
   const { x, axis } = checkOrdered(context, fail);
   const k = intAttr(context.attrs, 'k');
   const dim = x.shape[axis];
-  if (k < 0 || (typeof dim === 'number' && k > dim)) fail(`there are no ${k} elements on axis ${axis} of ${dim as number}`);
+  if (k < 0 || (typeof dim === 'number' && k > dim))
+    fail(`there are no ${k} elements on axis ${axis} of ${dim as number}`);
   const shape = x.shape.with(axis, k);
   return [tensorType(x.dtype, shape), tensorType('i64', shape)];
 }
@@ -235,7 +243,10 @@ function running(name: string, doc: string, a: Accumulation): OpDecl {
   };
 }
 
-function sampleAlong(random: Random, dtypes: readonly DType[]): { readonly x: HostTensor; readonly axis: number } {
+function sampleAlong(
+  random: Random,
+  dtypes: readonly DType[],
+): { readonly x: HostTensor; readonly axis: number } {
   const shape = randomShape(random, 1);
   return { x: randomTensor(random, random.pick(dtypes), shape), axis: random.integer(0, shape.length - 1) };
 }

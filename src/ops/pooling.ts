@@ -1,19 +1,27 @@
 // Pooling over one to three spatial axes, each channel by itself. Padding takes no part in a maximum; whether it counts in
 // an average is an attribute. Windows and the places they meet: window.ts.
 import { isFloat, isInteger } from '../base/dtype.js';
-import { elementCount, type HostTensor, type NumberArray } from '../base/tensor.js';
 import type { Random } from '../base/random.js';
+import { elementCount, type HostTensor, type NumberArray } from '../base/tensor.js';
 import type { Attrs } from '../ir/constant.js';
-import { type Dim } from '../ir/dim.js';
+import type { Dim } from '../ir/dim.js';
 import { type TensorType, tensorType } from '../ir/type.js';
 import { flagAttr, intsAttr } from './attributes.js';
+import { costOf, countElements } from './cost.js';
 import type { AttrSpec, InferContext, OpDecl, OpSample } from './declare.js';
 import { fromDoubles, toDoubles } from './doubles.js';
 import { integerRange } from './elements.js';
-import { costOf, countElements } from './cost.js';
 import { randomDims, randomTensor } from './samples.js';
 import { dimsText } from './shape-math.js';
-import { checkWindow, RUN, type Runs, WINDOW_ATTRS, windowOf, windowPositions, windowRuns } from './window.js';
+import {
+  checkWindow,
+  RUN,
+  type Runs,
+  WINDOW_ATTRS,
+  windowOf,
+  windowPositions,
+  windowRuns,
+} from './window.js';
 
 type Fail = (reason: string) => never;
 
@@ -26,10 +34,14 @@ function inferPool({ inputs, attrs }: InferContext, fail: Fail): readonly Tensor
   const x = inputs[0] as TensorType;
   const rank = x.shape.length - 2;
   if (rank < 1 || rank > 3)
-    fail(`the operand has shape ${dimsText(x.shape)}; there must be batch, channels and one to three spatial axes`);
+    fail(
+      `the operand has shape ${dimsText(x.shape)}; there must be batch, channels and one to three spatial axes`,
+    );
   checkWindow(attrs, Object.keys(POOL_ATTRS), rank, fail);
   const [batch, channels, ...input] = x.shape as [Dim, Dim, ...Dim[]];
-  return [tensorType(x.dtype, [batch, channels, ...windowPositions(input, intsAttr(attrs, 'kernel'), attrs, fail)])];
+  return [
+    tensorType(x.dtype, [batch, channels, ...windowPositions(input, intsAttr(attrs, 'kernel'), attrs, fail)]),
+  ];
 }
 
 function inferMax(context: InferContext, fail: Fail): readonly TensorType[] {
@@ -90,14 +102,20 @@ function maximise(x: Float64Array, x0: number, y: Float64Array, y0: number, { re
   }
 }
 
-function evaluateAverage([x]: readonly HostTensor[], attrs: Attrs, types: readonly TensorType[]): HostTensor[] {
+function evaluateAverage(
+  [x]: readonly HostTensor[],
+  attrs: Attrs,
+  types: readonly TensorType[],
+): HostTensor[] {
   const t = x as HostTensor;
   const type = types[0] as TensorType;
   const plane = planeOf(t, attrs, type);
   const values = toDoubles(t);
   const result = new Float64Array(elementCount(type.shape as readonly number[]));
   const size = elementCount(plane.input);
-  const counts = flagAttr(attrs, 'include_pad') ? paddedCounts(plane, attrs) : countTaps(plane.runs, plane.output);
+  const counts = flagAttr(attrs, 'include_pad')
+    ? paddedCounts(plane, attrs)
+    : countTaps(plane.runs, plane.output);
   for (let x0 = 0, y0 = 0; y0 < result.length; x0 += size, y0 += counts.length) {
     addUp(values, x0, result, y0, plane.runs);
     for (let i = 0; i < counts.length; i++) result[y0 + i] = result[y0 + i]! / counts[i]!;
@@ -143,7 +161,9 @@ function samplePool(random: Random, integers: boolean): OpSample {
   const low = kernel.map((size) => random.integer(0, size - 1));
   const high = kernel.map((size) => random.integer(0, size - 1));
   const input = kernel.map((size, i) => (size - 1) * (dilations[i] ?? 1) + random.integer(1, 6));
-  const dtype = random.pick(integers ? (['f32', 'f16', 'i8', 'u8', 'i32'] as const) : (['f32', 'f16', 'bf16'] as const));
+  const dtype = random.pick(
+    integers ? (['f32', 'f16', 'i8', 'u8', 'i32'] as const) : (['f32', 'f16', 'bf16'] as const),
+  );
   const x = randomTensor(random, dtype, [random.integer(1, 2), random.integer(1, 3), ...input]);
   return { inputs: [x], attrs: { kernel, strides, low, high, dilations } };
 }

@@ -131,7 +131,8 @@ function rowBase(
   for (let i = input.length - 2; i >= 0; i--) {
     const count = positions[i] ?? 1;
     const size = w.kernel[i] ?? 1;
-    const at = (restRow % count) * (w.strides[i] ?? 1) + (restTap % size) * (w.dilations[i] ?? 1) - (w.low[i] ?? 0);
+    const at =
+      (restRow % count) * (w.strides[i] ?? 1) + (restTap % size) * (w.dilations[i] ?? 1) - (w.low[i] ?? 0);
     if (at < 0 || at >= (input[i] ?? 1)) return -1;
     base += at * scale;
     scale *= input[i] ?? 1;

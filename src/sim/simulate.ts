@@ -2,22 +2,20 @@
 // everything a runtime does with the chip goes through here; nothing here knows artifacts, hosts or compilers.
 // What stays between executions: pinned ranges of SBUF, state variables, the chips' semaphores. All else counts as unwritten.
 import { type Place, usageError } from '../base/diagnostic.js';
-import { COSTS, type EngineName, PARTITIONS, type Target, TICKS_PER_NS } from '../chip/target.js';
+import { COSTS, type EngineName, type Target, TICKS_PER_NS } from '../chip/target.js';
 import { disassemble } from '../isa/disassemble.js';
 import type { Program } from '../isa/program.js';
 import { createDram, type Dram } from './dram.js';
 import { ChainTracker } from './engine/chain.js';
-import { Checks, type Naming, pinRegion, unwritten } from './engine/checks.js';
+import type { Naming } from './engine/checks.js';
 import { codeOf, type FragmentName, type ProgramCode } from './engine/code.js';
-import { BandMap } from './engine/interval-map.js';
 import { EXACT, type Jitter, shuffled } from './engine/jitter.js';
 import { isPathProven, isProven, noteProof } from './engine/proofs.js';
-import type { Job, JobResult, LoadedWords, Transfer } from './engine/run-state.js';
+import type { Job, JobResult, LoadedWords } from './engine/run-state.js';
+import { Shadow } from './engine/shadow.js';
 import { Timeline } from './engine/timeline.js';
 import type { TimelineOptions, TimelineResult } from './engine/timeline-options.js';
 import { type TimelineStats, type Trace, TraceBuilder } from './engine/trace.js';
-import { footprintNow } from './engine/transfer-plan.js';
-import { WrittenBytes, WrittenDram } from './engine/written.js';
 import { createMachine, type Machine } from './machine.js';
 
 /** `once`: the first execution of each executable in the process proves what does not depend on data, later ones what does. */
@@ -30,6 +28,8 @@ export interface DeviceOptions {
   readonly cores?: number;
   /** The artifact's constants.bin. */
   readonly constants?: Uint8Array;
+  /** Which path carries out instructions; both give the same bits. Default `wasm`. */
+  readonly kernels?: 'wasm' | 'plain';
   /** Default `once`. */
   readonly checks?: CheckMode;
   /** Perturbs every cost; results must not change. */
@@ -80,22 +80,15 @@ export interface ExecutionResult {
 
 const DEFAULT_WATCHDOG = 2 ** 31;
 
-/** What a core keeps. */
-interface CoreMemory {
-  machine: Machine | undefined;
-  readonly written: WrittenDram;
-  /** Pinned bytes that `load` has written. */
-  pinned: BandMap;
-}
-
 export class Device {
   private readonly o: DeviceOptions;
   private readonly code: ProgramCode;
-  private readonly cores: CoreMemory[];
+  /** Memories of each core; made when first used. */
+  private readonly machines: (Machine | undefined)[];
   private readonly jitter: Jitter;
   private readonly mode: CheckMode;
   private readonly naming: Naming;
-  private readonly hasState: boolean;
+  private readonly shadow: Shadow;
   private sharedStore: Dram | undefined;
   private chipCounts: ReadonlyMap<string, number> = new Map();
 
@@ -107,24 +100,19 @@ export class Device {
     this.code = codeOf(program, target);
     this.mode = options.checks ?? 'once';
     this.jitter = options.shuffleSeed === undefined ? EXACT : shuffled(options.shuffleSeed);
-    this.hasState = program.variables.some((v) => v.kind === 'state');
-    const common = new WrittenDram(program.variables);
-    this.cores = Array.from({ length: cores }, () => ({
-      machine: undefined,
-      written: sharedDram ? common : new WrittenDram(program.variables),
-      pinned: new BandMap(PARTITIONS),
-    }));
+    this.machines = Array.from({ length: cores }, () => undefined);
     this.naming = (core, step, queue) => {
       const { fragment, index, instr } = step;
       const where = `${fragment.engine} ${this.code.nameOf(fragment)} #${index}`;
       const prefix = cores === 1 ? '' : `core ${core} `;
       return `${prefix}${queue < 0 ? '' : `transfer of queue ${queue}, triggered by `}${where} (${disassemble(instr)})`;
     };
+    this.shadow = new Shadow(program, target, cores, sharedDram, this.naming);
   }
 
   /** Runs the `load` fragments of all executables once, in order, on each of the cores (all, where none is named). */
   load(
-    cores: readonly number[] = this.cores.map((_, core) => core),
+    cores: readonly number[] = this.machines.map((_, core) => core),
     options: ExecuteOptions = {},
   ): ExecutionResult {
     const { executables } = this.o.program;
@@ -154,7 +142,7 @@ export class Device {
       );
     }
     store.set(bytes, offset);
-    this.cores[core]?.written.addRange(index, offset, offset + bytes.length);
+    this.shadow.of(core)?.addRange(index, offset, offset + bytes.length);
   }
 
   /** The bytes of a variable of a core: a view, valid until the next execution. */
@@ -164,26 +152,30 @@ export class Device {
 
   /** A request starts on the core: its state counts as unwritten. */
   beginRequest(core: number): void {
-    this.memory(core).written.forgetState();
+    this.require(core);
+    this.shadow.of(core)?.forgetState();
   }
 
-  private memory(core: number): CoreMemory {
-    const memory = this.cores[core];
-    if (memory === undefined)
-      throw usageError('E2042', `core ${core} does not exist; the device has ${this.cores.length}`);
-    return memory;
+  private require(core: number): void {
+    const { length } = this.machines;
+    if (!Number.isInteger(core) || core < 0 || core >= length) {
+      throw usageError('E2042', `core ${core} does not exist; the device has ${length}`);
+    }
   }
 
   private machine(core: number): Machine {
-    const memory = this.memory(core);
-    if (memory.machine !== undefined) return memory.machine;
-    const { target, program, constants = new Uint8Array(0), sharedDram } = this.o;
+    this.require(core);
+    const made = this.machines[core];
+    if (made !== undefined) return made;
+    const { target, program, constants = new Uint8Array(0), sharedDram, kernels } = this.o;
     if (sharedDram === true) this.sharedStore ??= createDram(program.variables, constants);
-    memory.machine = createMachine(target, program, {
+    const machine = createMachine(target, program, {
       constants,
+      ...(kernels && { kernels }),
       ...(this.sharedStore && { dram: this.sharedStore }),
     });
-    return memory.machine;
+    this.machines[core] = machine;
+    return machine;
   }
 
   private executableIndex(executable: string | number): number {
@@ -205,12 +197,11 @@ export class Device {
   }
 
   private run(jobs: readonly Job[], options: ExecuteOptions): ExecutionResult {
-    for (const job of jobs) this.memory(job.core);
+    for (const job of jobs) this.require(job.core);
     const dry = options.timingOnly === true && this.o.timingOnly !== true;
     const mode = dry ? 'off' : this.mode;
     const all = mode === 'always' || (mode === 'once' && jobs.some((job) => !isProven(this.code, job)));
-    const before =
-      mode === 'once' && !all && this.o.target.branches ? this.cores.map((c) => c.written.copy()) : [];
+    const before = mode === 'once' && !all ? this.shadow.copy() : undefined;
     const trace = options.trace === true ? new TraceBuilder() : undefined;
     const memories =
       dry || this.o.timingOnly === true ? {} : { machine: (core: number) => this.machine(core) };
@@ -220,16 +211,10 @@ export class Device {
       trace,
       chain: options.chain === true ? this.newChain() : undefined,
       length: options.length,
-      ...(mode === 'off'
-        ? {}
-        : this.shadow(
-            jobs,
-            all,
-            this.cores.map((c) => c.written),
-          )),
+      ...(mode !== 'off' && this.shadow.follow(jobs, all)),
     });
     if (all) for (const [i, job] of jobs.entries()) this.noteProof(job, result.jobs[i]);
-    else if (mode === 'once') this.proveNewPaths(jobs, result, before);
+    else if (before !== undefined) this.proveNewPaths(jobs, result, before);
     if (!dry) this.chipCounts = new Map([...this.chipCounts, ...result.chipCounts]);
     return {
       ticks: result.ticks,
@@ -250,7 +235,7 @@ export class Device {
     const { watchdog = DEFAULT_WATCHDOG, describe } = this.o;
     return new Timeline({
       code: this.code,
-      cores: this.cores.length,
+      cores: this.machines.length,
       jobs,
       watchdog,
       naming: this.naming,
@@ -261,14 +246,14 @@ export class Device {
   }
 
   /** Executions whose branches went a way not seen before are repeated without data, with the words they loaded, and checked. */
-  private proveNewPaths(jobs: readonly Job[], result: TimelineResult, before: readonly WrittenDram[]): void {
+  private proveNewPaths(jobs: readonly Job[], result: TimelineResult, before: Shadow): void {
     const ended = jobs.map((job, i) => ({ job, outcome: result.jobs[i] }));
     if (ended.every(({ job, outcome }) => outcome === undefined || isPathProven(this.code, job, outcome)))
       return;
     const replay = ended.map(
       ({ job, outcome }): Job => (outcome === undefined ? job : { ...job, loads: outcome.loads }),
     );
-    this.timeline(replay, { jitter: EXACT, ...this.shadow(replay, true, before) });
+    this.timeline(replay, { jitter: EXACT, ...before.follow(replay, true) });
     for (const { job, outcome } of ended) this.noteProof(job, outcome);
   }
 

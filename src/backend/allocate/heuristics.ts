@@ -1,37 +1,70 @@
 // Fast placements that never go back. Two families, both deterministic and both keeping pins:
-//  - a sweep places buffers in order of time into the gaps between the buffers live at that moment, which a list
-//    sorted by address holds; its cost is the sum of the live counts, so tens of thousands of buffers are cheap;
-//  - an ordered fit places the bulkiest first, each into a gap among its placed conflicts; better, but it needs
-//    the list of conflicts.
+//  - a sweep places buffers in order of time into the gaps that are free at that moment, without regard to pairs,
+//    so tens of thousands of buffers are cheap;
+//  - an ordered fit places the bulkiest first, each into a gap among its placed conflicts; often lower, but it
+//    needs the list of conflicts.
 // They ignore the capacity: the caller compares heights.
-import { alignUp, type BufferTable, type Lists, rowsBy } from './table.js';
+import { FreeList, GapFinder, type GapPolicy } from './gaps.js';
+import { type BufferTable, type Lists, rowsBy, sharesGroup } from './table.js';
 
-/** `best` takes the tightest gap that holds the buffer, `first` the lowest. Above the last gap there is always room. */
-export type GapPolicy = 'best' | 'first';
+/** The order of events of a sweep; running backward, times are negated and ends become beginnings. */
+export interface Timeline {
+  readonly begin: Float64Array;
+  readonly end: Float64Array;
+  /** Rows by beginning; of those that begin together the longest-lived first, so that it lies lowest. */
+  readonly beginning: Int32Array;
+  /** Rows by end. */
+  readonly ending: Int32Array;
+}
 
-/** Places in order of time; `backward` runs time in reverse. Returns the address of each row. */
-export function sweepFit(t: BufferTable, policy: GapPolicy, backward: boolean): Float64Array {
+export function timelineOf(t: BufferTable, backward: boolean): Timeline {
   const begin = backward ? t.upper.map((x) => -x) : t.lower;
   const end = backward ? t.lower.map((x) => -x) : t.upper;
-  const order = rowsBy(begin);
-  // Buffers that begin together: the longest-lived at the bottom, where it disturbs least.
-  order.sort((a, b) => begin[a]! - begin[b]! || end[b]! - end[a]! || t.size[b]! - t.size[a]! || a - b);
+  const beginning = Int32Array.from(begin.keys()).sort(
+    (a, b) => begin[a]! - begin[b]! || end[b]! - end[a]! || t.size[b]! - t.size[a]! || a - b,
+  );
+  return { begin, end, beginning, ending: rowsBy(end) };
+}
+
+/** Places in order of time. Returns the address of each row. */
+export function sweepFit(t: BufferTable, timeline: Timeline, policy: GapPolicy): Float64Array {
+  const plain = t.groups === 1 && t.fixed.every((fixed) => fixed < 0);
+  return plain ? sweepGaps(t, timeline, policy) : sweepLive(t, timeline, policy);
+}
+
+/** One memory for all, no pins: the free gaps are the whole state. */
+function sweepGaps(t: BufferTable, timeline: Timeline, policy: GapPolicy): Float64Array {
+  const { begin, end, beginning, ending } = timeline;
+  const offset = new Float64Array(t.count);
+  const free = new FreeList(t.count);
+  let ended = 0;
+  for (const row of beginning) {
+    for (; end[ending[ended]!]! <= begin[row]!; ended++) {
+      const gone = ending[ended]!;
+      free.give(offset[gone]!, offset[gone]! + t.size[gone]!);
+    }
+    offset[row] = free.take(t.size[row]!, t.align[row]!, policy);
+  }
+  return offset;
+}
+
+/** With partitions or pins: looks at the buffers that are live or pinned, in order of address. */
+function sweepLive(t: BufferTable, timeline: Timeline, policy: GapPolicy): Float64Array {
+  const { begin, end, beginning } = timeline;
   const offset = t.fixed.slice();
-  const pinned = order.filter((row) => t.fixed[row]! >= 0).sort((a, b) => offset[a]! - offset[b]!);
+  const pinned = beginning.filter((row) => t.fixed[row]! >= 0).sort((a, b) => offset[a]! - offset[b]!);
   const live = new Int32Array(t.count);
   live.set(pinned);
   let count = pinned.length;
-  for (const row of order) {
+  for (const row of beginning) {
     if (t.fixed[row]! >= 0) continue;
     const gap = new GapFinder(t.size[row]!, t.align[row]!, policy);
-    const now = begin[row]!;
     let kept = 0;
     for (let k = 0; k < count; k++) {
       const other = live[k]!;
-      if (end[other]! <= now) continue;
+      if (end[other]! <= begin[row]!) continue;
       live[kept++] = other;
-      if (begin[other]! >= end[row]!) continue;
-      if (t.groupLow[other]! >= t.groupHigh[row]! || t.groupLow[row]! >= t.groupHigh[other]!) continue;
+      if (begin[other]! >= end[row]! || !sharesGroup(t, row, other)) continue;
       gap.pass(offset[other]!, offset[other]! + t.size[other]!);
     }
     offset[row] = gap.offset();
@@ -77,37 +110,4 @@ export function orderedFit(
     offset[row] = gap.offset();
   }
   return offset;
-}
-
-/** Finds an address for one buffer among obstacles that are passed in ascending order of address. */
-class GapFinder {
-  private readonly size: number;
-  private readonly align: number;
-  private readonly policy: GapPolicy;
-  private top = 0;
-  private found = -1;
-  private slack = Number.POSITIVE_INFINITY;
-
-  constructor(size: number, align: number, policy: GapPolicy) {
-    this.size = size;
-    this.align = align;
-    this.policy = policy;
-  }
-
-  pass(low: number, high: number): void {
-    const room = low - this.top;
-    if (room >= this.size && room < this.slack) {
-      const start = alignUp(this.top, this.align);
-      if (start + this.size <= low) {
-        this.found = start;
-        // A lower gap is never given up for a higher one under `first`.
-        this.slack = this.policy === 'best' ? room : 0;
-      }
-    }
-    if (high > this.top) this.top = high;
-  }
-
-  offset(): number {
-    return this.found >= 0 ? this.found : alignUp(this.top, this.align);
-  }
 }

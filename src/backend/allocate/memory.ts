@@ -5,6 +5,7 @@ import type { Buffer } from '../lower/buffer.js';
 import type { LoweredProgram } from '../lower/lower.js';
 import type { Residency } from '../plan/residency.js';
 import type { Access } from '../schedule/accesses.js';
+import type { Schedule } from '../schedule/schedule.js';
 import type { AllocBuffer } from './problem.js';
 import { allocate } from './solver.js';
 
@@ -25,13 +26,14 @@ const DRAM_ALIGN = 64;
 
 export function allocateMemory(
   residency: Residency,
-  order: readonly number[],
+  scheduled: Schedule,
   accesses: readonly (readonly Access[])[],
   program: LoweredProgram,
   target: Target,
 ): Memory {
   const pinned = new Set(residency.pinned);
-  const lives = lifetimes(order, accesses);
+  const lives = lifetimes(scheduled, accesses);
+  const reuse = reuseAfter(scheduled, lives);
   const offsets = new Map<Buffer, number>();
   let pinEnd = 0;
   for (const b of residency.pinned) {
@@ -39,7 +41,13 @@ export function allocateMemory(
     pinEnd += Math.ceil(b.bytes / SBUF_ALIGN) * SBUF_ALIGN;
   }
   const sbuf = [...lives].filter(([b]) => b.space === 'sbuf' && !pinned.has(b));
-  const sbufFit = solve(sbuf, SBUF_ALIGN, target.sbufPartitionBytes - pinEnd);
+  const room = target.sbufPartitionBytes - pinEnd;
+  const relaxed = solve(
+    sbuf.map(([b, [first]]): Lived => [b, [first, reuse.get(b) ?? first]]),
+    SBUF_ALIGN,
+    room,
+  );
+  const sbufFit = relaxed.needed === undefined ? relaxed : solve(sbuf, SBUF_ALIGN, room);
   const dram = [...lives].filter(([b]) => b.space === 'dram' && b.variable === 'scratch');
   const dramFit = solve(dram, DRAM_ALIGN, target.dram.bytes);
   const fits = sbufFit.needed === undefined && dramFit.needed === undefined;
@@ -89,11 +97,11 @@ export function allocateMemory(
 
 /** First and last position at which each buffer is touched. */
 function lifetimes(
-  order: readonly number[],
+  scheduled: Schedule,
   accesses: readonly (readonly Access[])[],
 ): Map<Buffer, [number, number]> {
   const lives = new Map<Buffer, [number, number]>();
-  order.forEach((i, at) => {
+  scheduled.order.forEach((i, at) => {
     for (const a of accesses[i] ?? []) {
       const known = lives.get(a.buffer);
       if (known === undefined) lives.set(a.buffer, [at, at]);
@@ -103,8 +111,31 @@ function lifetimes(
   return lives;
 }
 
+type Lived = readonly [Buffer, readonly [number, number]];
+
+/** The last position at which taking a buffer's bytes would make the taker wait: addresses are reused only later where there is room. */
+function reuseAfter(
+  scheduled: Schedule,
+  lives: ReadonlyMap<Buffer, readonly [number, number]>,
+): Map<Buffer, number> {
+  const { starts, done } = scheduled;
+  const found = new Map<Buffer, number>();
+  for (const [b, [, last]] of lives) {
+    const free = done[last] ?? 0;
+    let lo = last;
+    let hi = starts.length - 1;
+    while (lo < hi) {
+      const middle = (lo + hi + 1) >> 1;
+      if ((starts[middle] ?? 0) < free) lo = middle;
+      else hi = middle - 1;
+    }
+    found.set(b, lo);
+  }
+  return found;
+}
+
 function solve(
-  list: readonly [Buffer, [number, number]][],
+  list: readonly Lived[],
   align: number,
   capacity: number,
 ): { offsets: number[]; height: number; needed?: number } {

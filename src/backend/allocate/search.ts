@@ -6,6 +6,7 @@
 // buffer crosses split the rest into independent parts. Work is counted in steps, never in time.
 import type { Sections } from './sections.js';
 import { alignUp, type BufferTable, type Lists } from './table.js';
+import { Trail } from './trail.js';
 
 /** Keys by which a static order sorts, descending: the fullest cell of the buffer, its lifetime, bytes times lifetime. */
 export type Preorder = readonly ('total' | 'width' | 'area')[];
@@ -292,7 +293,7 @@ export class Search {
     const { floor, total, limit } = this;
     const { groups } = this.sections;
     for (let cell = from * groups; cell < to * groups; cell++) {
-      const low = floor[cell]! > at ? floor[cell]! : at;
+      const low = Math.max(floor[cell]!, at);
       if (total[cell]! > 0 && low + total[cell]! > limit) return false;
     }
     return true;
@@ -318,35 +319,6 @@ export class Search {
   private cross(row: number, change: number): void {
     const end = this.sections.last[row]! - 1;
     for (let s = this.sections.first[row]!; s < end; s++) this.crossings[s]! += change;
-  }
-}
-
-/** Old values of an array, in the order they were overwritten. */
-class Trail {
-  length = 0;
-  private index = new Int32Array(1024);
-  private value = new Float64Array(1024);
-
-  push(index: number, value: number): void {
-    if (this.length === this.index.length) this.grow();
-    this.index[this.length] = index;
-    this.value[this.length++] = value;
-  }
-
-  unwind(mark: number, target: Float64Array): void {
-    while (this.length > mark) {
-      this.length--;
-      target[this.index[this.length]!] = this.value[this.length]!;
-    }
-  }
-
-  private grow(): void {
-    const index = new Int32Array(this.length * 2);
-    const value = new Float64Array(this.length * 2);
-    index.set(this.index);
-    value.set(this.value);
-    this.index = index;
-    this.value = value;
   }
 }
 

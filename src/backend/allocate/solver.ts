@@ -3,7 +3,8 @@
 // they do not reach the capacity. The outcome is a function of the problem and the effort alone: work is limited
 // by counted steps. It knows no memory of the chip; spilling is the caller's business.
 import { bug } from '../../base/diagnostic.js';
-import { FIT_ORDERS, type FitOrder, type GapPolicy, orderedFit, sweepFit } from './heuristics.js';
+import type { GapPolicy } from './gaps.js';
+import { FIT_ORDERS, type FitOrder, orderedFit, sweepFit, timelineOf } from './heuristics.js';
 import {
   type AllocBuffer,
   type AllocFailure,
@@ -15,7 +16,7 @@ import {
 } from './problem.js';
 import { type Preorder, Search } from './search.js';
 import { sectionsOf } from './sections.js';
-import { type BufferTable, conflictsOf, countMeetings, type Lists, tableOf } from './table.js';
+import { type BufferTable, conflictsOf, countMeetings, type Lists, sharesGroup, tableOf } from './table.js';
 
 export type Effort = 'fast' | 'normal' | 'exhaustive';
 
@@ -25,7 +26,7 @@ export type Effort = 'fast' | 'normal' | 'exhaustive';
  */
 const LIMITS = {
   fast: { pairs: 500_000, steps: 0 },
-  normal: { pairs: 4_000_000, steps: 1e9 },
+  normal: { pairs: 4_000_000, steps: 4e8 },
   exhaustive: { pairs: 16_000_000, steps: 3e10 },
 } as const satisfies Record<Effort, { pairs: number; steps: number }>;
 
@@ -128,7 +129,7 @@ function solveComponent(
     if (found instanceof Float64Array) return { offset: found, height: heightOf(table, found) };
     proven = found === 'none';
   }
-  return pressure(buffers, table, best, capacity, proven);
+  return pressure(buffers, table, best, proven);
 }
 
 function bestHeuristic(table: BufferTable, conflicts: Lists | undefined, floor: number): Placement {
@@ -143,8 +144,10 @@ function bestHeuristic(table: BufferTable, conflicts: Lists | undefined, floor: 
 
 /** Cheapest first; the caller stops when none can be better. */
 function* heuristics(table: BufferTable, conflicts: Lists | undefined): Generator<Float64Array> {
-  for (const backward of [false, true])
-    for (const policy of POLICIES) yield sweepFit(table, policy, backward);
+  for (const backward of [false, true]) {
+    const timeline = timelineOf(table, backward);
+    for (const policy of POLICIES) yield sweepFit(table, timeline, policy);
+  }
   if (!conflicts) return;
   for (const order of Object.keys(FIT_ORDERS) as FitOrder[])
     for (const policy of POLICIES) yield orderedFit(table, conflicts, order, policy);
@@ -165,13 +168,13 @@ function search(
   const state = new Search(table, conflicts, sections, capacity);
   // One descent without going back costs about this much.
   let share = table.count * (table.count + sections.count * sections.groups) + conflicts.items.length;
-  for (let spent = 0; spent < steps; ) {
+  for (let left = steps; left > 0; ) {
     share *= 2;
     for (const preorder of PREORDERS) {
-      const outcome = state.run(preorder, share);
+      const outcome = state.run(preorder, Math.min(share, left));
       if (outcome === 'solved') return state.offset;
       if (outcome === 'none') return 'none';
-      spent += share;
+      left -= share;
     }
   }
   return 'gaveUp';
@@ -182,7 +185,6 @@ function pressure(
   buffers: readonly AllocBuffer[],
   table: BufferTable,
   best: Placement,
-  capacity: number,
   proven: boolean,
 ): AllocFailure {
   const worst = best.offset.findIndex((at, row) => at + table.size[row]! === best.height);
@@ -191,9 +193,5 @@ function pressure(
     .filter((b, row) => b.lower < upper && lower < b.upper && sharesGroup(table, row, worst))
     .map((b) => ({ ...b, lower: Math.max(b.lower, lower), upper: Math.min(b.upper, upper) }));
   const { at, live } = peakOf(around);
-  return failure(Math.max(best.height, capacity + 1), at, live, proven);
-}
-
-function sharesGroup(t: BufferTable, a: number, b: number): boolean {
-  return t.groupLow[a]! < t.groupHigh[b]! && t.groupLow[b]! < t.groupHigh[a]!;
+  return failure(best.height, at, live, proven);
 }

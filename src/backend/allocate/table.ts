@@ -43,6 +43,11 @@ export function alignUp(offset: number, align: number): number {
   return align === 1 ? offset : Math.ceil(offset / align) * align;
 }
 
+/** Whether two rows occupy a partition in common. */
+export function sharesGroup(t: BufferTable, a: number, b: number): boolean {
+  return t.groupLow[a]! < t.groupHigh[b]! && t.groupLow[b]! < t.groupHigh[a]!;
+}
+
 /** All rows in ascending order of a column; equal ones keep their order. */
 export function rowsBy(column: Float64Array): Int32Array {
   return Int32Array.from(column.keys()).sort((a, b) => column[a]! - column[b]! || a - b);
@@ -86,7 +91,7 @@ function eachConflict(t: BufferTable, visit: (a: number, b: number) => void): vo
       const a = live[k]!;
       if (t.upper[a]! <= t.lower[b]!) continue;
       live[kept++] = a;
-      if (t.groupLow[a]! < t.groupHigh[b]! && t.groupLow[b]! < t.groupHigh[a]!) visit(a, b);
+      if (sharesGroup(t, a, b)) visit(a, b);
     }
     live[kept] = b;
     count = kept + 1;

@@ -86,9 +86,9 @@ export function exactPairs(a: readonly View[], b: readonly View[]): [View, View]
   return pairs;
 }
 
-/** A constant [k, m] as stationary weights in the parts that PE needs: one, or three of bf16 split when compiled. */
+/** A constant [k, ...] as weights with k on partitions, in the parts that PE needs: one, or three of bf16 split when compiled. */
 export function stationaryParts(c: LowerContext, constant: Constant, dtype: ChipDType): View[] {
-  if (dtype !== 'f32' || c.b.target.peFp32) return [c.weight(constant, [0], dtype, [1])];
+  if (dtype !== 'f32' || c.b.target.peFp32) return [c.weight(constant, [0], dtype)];
   const apply = (op: string, attrs: Constant['recipe'] extends infer R ? (R extends { attrs: infer A } ? A : never) : never, type: 'f32' | 'bf16', inputs: readonly Constant[]): Constant => ({
     dtype: type, shape: constant.shape, recipe: { kind: 'apply', op, attrs, inputs, result: 0 },
   });
@@ -98,7 +98,7 @@ export function stationaryParts(c: LowerContext, constant: Constant, dtype: Chip
   const afterHi = rest(constant, hi);
   const mid = narrow(afterHi);
   const lo = narrow(rest(afterHi, mid));
-  return [hi, mid, lo].map((part) => c.weight(part, [0], 'bf16', [1]));
+  return [hi, mid, lo].map((part) => c.weight(part, [0], 'bf16'));
 }
 
 /** x = hi + mid + lo in bf16, by two exact subtractions. */

@@ -1,7 +1,7 @@
 // The order in which each engine issues its instructions: list scheduling over engines and DMA queues with the machine's own
 // latencies. PE keeps program order (so PSUM banks, handed out here in that order, can never block each other); the other
 // engines take the earliest step that can start. Loads of streamed weights run ahead as far as SBUF allows.
-import { COSTS, ENGINES, TICKS_PER_NS, type EngineName, type Target } from '../../chip/target.js';
+import { COSTS, ENGINES, TICKS_PER_NS, type Target } from '../../chip/target.js';
 import { costOf, stationaryTicks } from '../../isa/cost.js';
 import { descriptorTicks, DMA_LATENCY_TICKS } from '../../isa/dma-cost.js';
 import { engineSemaphore } from '../../isa/program.js';
@@ -17,6 +17,9 @@ export interface Schedule {
   readonly banks: ReadonlyMap<Buffer, number>;
   /** Estimated ticks until all is done. */
   readonly ticks: number;
+  /** Estimated start of each step of the order, ascending, and the tick from which its results may be used and its operands overwritten. */
+  readonly starts: Float64Array;
+  readonly done: Float64Array;
 }
 
 export interface ScheduleLimits {
@@ -42,10 +45,10 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
   const engineFree = new Float64Array(ENGINES.length);
   const queueFree = new Float64Array(target.dma.queues);
   const banks = new Map<Buffer, number>();
-  const bankFree: number[] = new Array(target.psum.banks).fill(0);
   const bankTaken: boolean[] = new Array(target.psum.banks).fill(false);
   const bankReady: number[] = new Array(target.psum.banks).fill(0);
-  let live = 0;
+  const memory = new MemoryClock(limits.sbufBytes);
+  const startOf = new Float64Array(n);
   const liveBuffers = new Set<Buffer>();
   const order: number[] = [];
   let ticks = 0;
@@ -100,8 +103,13 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
         if (!isSp && i > oldest + limits.window) break;
         if (isSp && i > oldest + limits.window * 8) break;
         if (++seen > 12) break;
-        if (i !== oldest && i > oldest + 32 && live + newBytes(i) > limits.sbufBytes) continue;
         let start = earliest(i, e);
+        const bytes = newBytes(i);
+        if (bytes > 0) {
+          const free = memory.freeAt(bytes);
+          if (free === undefined && i > oldest + NEAR) continue;
+          start = Math.max(start, free ?? memory.now);
+        }
         let bank = -1;
         if (isPe && newBank(i) !== undefined) {
           for (let k = 0; k < bankTaken.length; k++) {
@@ -122,13 +130,18 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
     if (best < 0) {
       // Only a step held back by memory is left: the oldest must go.
       best = firstReady(ready, peOrder[peNext]);
-      bestStart = earliest(best, engineOf[best] ?? 0);
+      bestStart = Math.max(earliest(best, engineOf[best] ?? 0), memory.now);
       const needs = newBank(best);
       if (needs !== undefined) bestBank = bankTaken.indexOf(false);
     }
     issue(best, bestStart, bestBank);
   }
-  return { order, queues, banks, ticks };
+  // Ties keep the order of decisions: a step starts after those it depends on.
+  const sorted = order.map((i, at) => ({ i, at })).sort((a, b) => (startOf[a.i] ?? 0) - (startOf[b.i] ?? 0) || a.at - b.at);
+  return {
+    order: sorted.map((x) => x.i), queues, banks, ticks,
+    starts: Float64Array.from(sorted, (x) => startOf[x.i] ?? 0), done: Float64Array.from(sorted, (x) => readable[x.i] ?? 0),
+  };
 
   function issue(i: number, start: number, bank: number): void {
     const step = steps[i] as Step;
@@ -136,13 +149,13 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
     const list = ready[e] as number[];
     list.splice(list.indexOf(i), 1);
     issued[i] = 1;
+    startOf[i] = start;
     order.push(i);
     if (step.engine === 'pe') peNext++;
     const needs = newBank(i);
     if (needs !== undefined && bank >= 0) {
       banks.set(needs, bank);
       bankTaken[bank] = true;
-      bankFree[bank] = uses.get(needs) ?? 0;
     }
     if (step.instruction.m === 'DMA') {
       let q = 0;
@@ -166,9 +179,9 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
       if (buffer.space === 'sbuf') {
         if (!liveBuffers.has(buffer)) {
           liveBuffers.add(buffer);
-          live += buffer.bytes;
+          memory.take(buffer.bytes, start);
         }
-        if (left === 0) live -= buffer.bytes;
+        if (left === 0) memory.release(buffer.bytes, (readable[i] ?? 0) + HOP);
       }
       if (buffer.space === 'psum' && left === 0) {
         const k = banks.get(buffer);
@@ -179,6 +192,49 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
       }
     }
     for (const next of after[i] ?? []) if (--(waiting[next] as number) === 0) becomeReady(next);
+  }
+}
+
+/** Steps this close to the oldest unissued one are never held back by memory: program order always fits. */
+const NEAR = 32;
+
+/** Bytes of a partition in use over estimated time: a buffer's bytes come back when its last access is done. */
+class MemoryClock {
+  private readonly limit: number;
+  private used = 0;
+  /** Bytes that came back before this tick are given out again: nothing new may start earlier. */
+  now = 0;
+  /** Bytes to come back, ascending by tick. */
+  private readonly returns: { tick: number; bytes: number }[] = [];
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** Earliest tick at which so many bytes are free; undefined while too many are held by unfinished work. */
+  freeAt(bytes: number): number | undefined {
+    let used = this.used;
+    if (used + bytes <= this.limit) return this.now;
+    for (const r of this.returns) {
+      used -= r.bytes;
+      if (used + bytes <= this.limit) return r.tick;
+    }
+    return undefined;
+  }
+
+  take(bytes: number, tick: number): void {
+    for (let first = this.returns[0]; first !== undefined && first.tick <= tick; first = this.returns[0]) {
+      this.used -= first.bytes;
+      this.now = first.tick;
+      this.returns.shift();
+    }
+    this.used += bytes;
+  }
+
+  release(bytes: number, tick: number): void {
+    let at = this.returns.length;
+    while (at > 0 && (this.returns[at - 1]?.tick ?? 0) > tick) at--;
+    this.returns.splice(at, 0, { tick, bytes });
   }
 }
 
@@ -198,5 +254,3 @@ function firstReady(ready: readonly number[][], pe: number | undefined): number 
   });
   return first;
 }
-
-export type { EngineName };

@@ -4,7 +4,7 @@ import { badInput, type NeffcError, type Place } from '../../base/diagnostic.js'
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from './proto/model.js';
 
 type Kind = OnnxAttribute['kind'];
-type ValueOf<K extends Kind> = Extract<OnnxAttribute, { kind: K }>['value'];
+type Values = { readonly [K in Kind]: Extract<OnnxAttribute, { kind: K }>['value'] };
 
 export class Attributes {
   private readonly node: OnnxNode;
@@ -20,7 +20,7 @@ export class Attributes {
   }
 
   /** E3102 where the attribute is of another kind. */
-  private find<K extends Kind>(name: string, kind: K): ValueOf<K> | undefined {
+  private find<K extends Kind>(name: string, kind: K): Values[K] | undefined {
     const attribute = this.node.attributes.get(name);
     if (attribute === undefined) return undefined;
     if (attribute.kind !== kind) {
@@ -31,7 +31,7 @@ export class Attributes {
         'Export the model again, or correct the attribute.',
       );
     }
-    return attribute.value as ValueOf<K>;
+    return attribute.value as Values[K];
   }
 
   private missing(name: string): NeffcError {
@@ -43,7 +43,7 @@ export class Attributes {
     );
   }
 
-  private get<K extends Kind, D>(name: string, kind: K, fallback: D | undefined): ValueOf<K> | D {
+  private get<K extends Kind>(name: string, kind: K, fallback: Values[K] | undefined): Values[K] {
     const value = this.find(name, kind) ?? fallback;
     if (value === undefined) throw this.missing(name);
     return value;

@@ -34,7 +34,7 @@ export class NodeContext extends Emitter {
   readonly version: number;
   readonly operands: readonly (Item | undefined)[];
   readonly attributes: Attributes;
-  readonly where: Place;
+  readonly place: Place;
   readonly subgraphs: Subgraphs;
 
   constructor(
@@ -42,15 +42,15 @@ export class NodeContext extends Emitter {
     node: OnnxNode,
     version: number,
     operands: readonly (Item | undefined)[],
-    where: Place,
+    place: Place,
     subgraphs: Subgraphs,
   ) {
     super(builder);
     this.node = node;
     this.version = version;
     this.operands = operands;
-    this.attributes = new Attributes(node, where);
-    this.where = where;
+    this.attributes = new Attributes(node, place);
+    this.place = place;
     this.subgraphs = subgraphs;
   }
 
@@ -58,18 +58,18 @@ export class NodeContext extends Emitter {
 
   /** The model contradicts the operator's specification. */
   bad(reason: string, hint?: string): NeffcError {
-    return badInput('E3101', `${this.node.opType}: ${reason}`, this.where, hint);
+    return badInput('E3101', `${this.node.opType}: ${reason}`, this.place, hint);
   }
   /** The model is valid and asks for what cannot be compiled. */
   refuse(reason: string, hint?: string): NeffcError {
-    return unsupported('E4002', `${this.node.opType}: ${reason}`, this.where, hint);
+    return unsupported('E4002', `${this.node.opType}: ${reason}`, this.place, hint);
   }
   /** A value has to be known when the model is compiled and is not. */
   unknown(what: string): NeffcError {
     return unsupported(
       'E4003',
       `${this.node.opType}: ${what} is computed at run time and has to be known at compile time`,
-      this.where,
+      this.place,
       'Fix the shapes with --input-shape, or export the model with constant values there.',
     );
   }
@@ -112,7 +112,7 @@ export class NodeContext extends Emitter {
     throw unsupported(
       'E4004',
       `${this.node.opType}: the shape [${dims}] has to be known at compile time`,
-      this.where,
+      this.place,
       'Fix the dims with --input-shape.',
     );
   }

@@ -204,5 +204,5 @@ export class ChipDma<T extends QueuedTransfer> {
 /** How many of `most` rows, `step` ticks apart, start within `ticks`; at least one. */
 function rowsBefore(ticks: number, step: number, most: number): number {
   const fit = Math.ceil(ticks / step);
-  return fit < 1 ? 1 : fit < most ? fit : most;
+  return Math.max(1, Math.min(fit, most));
 }

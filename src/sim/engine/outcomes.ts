@@ -37,7 +37,8 @@ export class Outcomes {
 
   /** Whether a branch is taken; undefined where the registers decide. */
   branch(stream: Stream, step: Step): boolean | undefined {
-    if (this.length === undefined || step.instr.m !== 'BRANCH' || !stream.isLoaded(step.instr.reg)) return undefined;
+    if (this.length === undefined || step.instr.m !== 'BRANCH' || !stream.isLoaded(step.instr.reg))
+      return undefined;
     const counts = this.visits.get(stream) ?? new Map<Step, number>();
     this.visits.set(stream, counts);
     const count = (counts.get(step) ?? 0) + 1;

@@ -30,7 +30,9 @@ export class Shadow {
     this.naming = naming;
     this.hasState = program.variables.some((v) => v.kind === 'state');
     const common = new WrittenDram(program.variables);
-    this.dram = Array.from({ length: cores }, () => (sharedDram ? common : new WrittenDram(program.variables)));
+    this.dram = Array.from({ length: cores }, () =>
+      sharedDram ? common : new WrittenDram(program.variables),
+    );
     this.pinned = Array.from({ length: cores }, () => new BandMap(PARTITIONS));
   }
 
@@ -88,12 +90,15 @@ export class Shadow {
     const written = this.dram[core.index];
     if (written === undefined) return;
     for (const plan of plans) {
-      const { reads, writes } = core.machine === undefined ? plan.footprint() : footprintNow(plan, core.machine);
+      const { reads, writes } =
+        core.machine === undefined ? plan.footprint() : footprintNow(plan, core.machine);
       for (const region of reads) {
-        const hole = region.space === 'dram' && written.isState(region.variable) ? written.hole(region) : undefined;
+        const hole =
+          region.space === 'dram' && written.isState(region.variable) ? written.hole(region) : undefined;
         if (hole !== undefined) throw unwritten(region, hole, this.program);
       }
-      for (const region of writes) if (region.space === 'dram' && written.isState(region.variable)) written.add(region);
+      for (const region of writes)
+        if (region.space === 'dram' && written.isState(region.variable)) written.add(region);
     }
   }
 }

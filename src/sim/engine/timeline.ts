@@ -25,7 +25,6 @@ import type { Mark } from './races.js';
 import {
   type CoreRun,
   type EngineRun,
-  type Job,
   type JobResult,
   type LoadedWords,
   newCore,
@@ -238,8 +237,7 @@ export class Timeline {
     else if (instr.m === 'REG_LOAD') {
       this.outcomes.load(e, instr);
       this.o.chain?.control(e, step);
-    }
-    else if (isCompute(instr)) {
+    } else if (isCompute(instr)) {
       if (e.core.machine !== undefined) execute(instr, e.core.machine);
       // PE reads SBUF and writes PSUM: it never reads its own results but to add to them, which takes no wait.
       if (instr.m !== 'MATMUL') e.pending.push({ step, readable });

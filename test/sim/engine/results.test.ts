@@ -1,4 +1,5 @@
 // What programs compute does not depend on time: shuffled costs give the same bytes. State, cores and chips.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { INF2 } from '../../../src/chip/builtin.js';
 import { createDevice, simulateTiming } from '../../../src/sim/simulate.js';
@@ -127,5 +128,66 @@ describe('cores', () => {
     const device = createDevice({ target: INF2, program, checks: 'always', cores: 2 });
     device.writeVariable(1, 'between', new Uint8Array(512).fill(3));
     expect(device.readVariable(0, 'between').every((b) => b === 0)).toBe(true);
+  });
+});
+
+describe('random programs', () => {
+  const SEMAPHORE = { act: 1, dve: 2, pool: 3 } as const;
+  type Name = keyof typeof SEMAPHORE;
+  const COLUMNS = 70;
+  const slot = (k: number): string => `sbuf.i32[0:32]+${k * 4 * COLUMNS}{${COLUMNS}:1}`;
+  const step = fc.record({ engine: fc.constantFrom<Name>('act', 'dve', 'pool'), a: fc.nat(), b: fc.nat() });
+
+  /** Instruction i writes slot i + 1 from earlier slots (slot 0 is 3s) and waits for what other engines wrote; the last slot is stored. */
+  function write(steps: readonly { engine: Name; a: number; b: number }[]) {
+    const text: Record<Name, string[]> = { act: [], dve: [`MEMSET dst=${slot(0)} bits=3 inc 2`], pool: [] };
+    const made: { engine: Name; count: number }[] = [{ engine: 'dve', count: 1 }];
+    const values = [3];
+    const waitFor = (slots: readonly number[], engine?: Name): string => {
+      const counts = new Map<Name, number>();
+      for (const k of slots) {
+        const { engine: other, count } = made[k]!;
+        if (other !== engine) counts.set(other, Math.max(counts.get(other) ?? 0, count));
+      }
+      return counts.size === 0
+        ? ''
+        : `wait ${[...counts].map(([e, count]) => `${SEMAPHORE[e]}>=${count}`).join(',')}`;
+    };
+    for (const [i, { engine, a, b }] of steps.entries()) {
+      const [x, y] = [a % (i + 1), b % (i + 1)];
+      const copies = engine === 'act';
+      const body = copies ? `COPY src=${slot(x)}` : `TENSOR_TENSOR op=add a=${slot(x)} b=${slot(y)}`;
+      const wait = waitFor(copies ? [x] : [x, y], engine);
+      text[engine].push(`${body} dst=${slot(i + 1)} ${wait} inc ${SEMAPHORE[engine]}`);
+      made.push({ engine, count: text[engine].length });
+      values.push(copies ? values[x]! : (values[x]! + values[y]!) | 0);
+    }
+    const sp = `DMA queue=0 first=0 count=1 ${waitFor([steps.length])}`;
+    const lines = Object.entries(text).map(([engine, list]) => [engine, list.join('\n')]);
+    const program = buildProgram({
+      variables: [{ name: 'y', kind: 'output', bytes: 4 * COLUMNS }],
+      descriptors: `4B src=sbuf@31+0x${(steps.length * 4 * COLUMNS).toString(16)}{${COLUMNS}:4} dst=dram:0+0x0{${COLUMNS}:4}`,
+      main: { ...Object.fromEntries(lines), sp },
+    });
+    return { program, last: values.at(-1) };
+  }
+
+  it('pass all checks, give the right bytes at any timing, and take no less than their bounds', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), fc.nat(), (steps, seed) => {
+        const { program, last } = write(steps);
+        for (const shuffleSeed of [undefined, seed]) {
+          const device = createDevice({ target: INF2, program, checks: 'always', shuffleSeed });
+          const { stats, ticks } = device.execute({ core: 0, executable: 0 }, { chain: true });
+          expect([...new Int32Array(device.readVariable(0, 'y').slice().buffer)]).toEqual(
+            new Array(COLUMNS).fill(last),
+          );
+          if (shuffleSeed !== undefined) continue;
+          expect(ticks).toBeGreaterThanOrEqual(stats.chain ?? Number.NaN);
+          for (const { busy } of stats.engines) expect(ticks).toBeGreaterThanOrEqual(busy);
+        }
+      }),
+      { numRuns: 40 },
+    );
   });
 });

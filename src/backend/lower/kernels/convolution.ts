@@ -1,8 +1,9 @@
 // Convolution without im2col: input channels on partitions, one shifted access pattern a tap, all taps and channel ranges
 // accumulated in one PSUM tile. Where channels are few, several taps are packed on partitions by shifted copies. Padding is
 // clipping: a tap adds only to the outputs it reaches. Images too large for the chip pass in bands of rows.
-import type { Constant } from '../../../ir/constant.js';
+import type { Attrs, Constant } from '../../../ir/constant.js';
 import { constantOf, type Node, type Value } from '../../../ir/graph.js';
+import { CHIP_DTYPE_BYTES } from '../../../isa/operands.js';
 import type { LowerContext } from '../context.js';
 import { BANK_COLUMNS, exactPairs, stationaryParts, threeParts } from '../gemm.js';
 import type { Kernel } from '../kernel.js';
@@ -93,57 +94,80 @@ function accumulate(c: LowerContext, w: Window, packed: Packed, weights: Station
   }
 }
 
-/** Packed weights: for each group of taps, [members x input channels, output channels], as PE wants them stationary. */
+/** Bytes of a weight's row in DRAM that make transfers efficient: narrower ranges of output channels share a transfer. */
+const ROW_BYTES = 2048;
+
+/** Stationary operands by group of taps, input channels and output channels; undefined where they are all zero. */
 function stationary(c: LowerContext, source: Value | Constant, w: Window, groups: readonly (readonly number[])[], dtype: View['dtype']): Stationary {
   const constant = 'recipe' in source ? source : constantOf(source);
+  if (constant === undefined) return computedWeights(c, source as Value, w, groups);
+  const dense = w.groups > 1 ? blockDiagonal(constant, w) : constant;
+  const single = groups.every((members) => members.length === 1);
+  return single ? tapByTap(c, dense, w, groups, dtype) : packedTaps(c, dense, w, groups, dtype);
+}
+
+/** All taps of a range of output channels in one weight [C, taps, M range]: loaded and given back range by range. */
+function tapByTap(c: LowerContext, dense: Constant, w: Window, groups: readonly (readonly number[])[], dtype: View['dtype']): Stationary {
   const taps = w.kernel.h * w.kernel.w;
-  const dense = constant !== undefined && w.groups > 1 ? blockDiagonal(constant, w) : constant;
-  const perGroup = groups.map((members) => {
-    if (dense === undefined) return undefined;
-    return stationaryParts(c, tapRows(dense, w, members, taps), dtype);
-  });
-  const threePartsOf = (v: View): View[] => (v.dtype === 'f32' && !c.b.target.peFp32 ? threeParts(c, v) : [v]);
-  const onChipWeights = dense === undefined ? movableWeights(c, source as Value, w) : undefined;
+  const size = CHIP_DTYPE_BYTES[dtype];
+  const step = Math.max(128, Math.ceil(ROW_BYTES / (taps * size) / 128) * 128);
+  const ranges = new Map<number, View[]>();
   return (group, k, kSize, m, mSize) => {
-    const members = groups[group] ?? [];
-    if (w.groups > 1 && members.length === 1 && !w.connects(k, kSize, m, mSize)) return undefined;
-    const view = perGroup[group];
-    if (view !== undefined) return view.map((part) => sliceView(part, [k, m], [kSize, mSize]));
-    const tap = members[0] ?? 0;
-    const made = onChipWeights as View;
-    const [row, column] = [Math.floor(tap / w.kernel.w), tap % w.kernel.w];
-    const at = sliceView(made, [m, k, row, column], [mSize, Math.min(kSize, w.in.c - k), 1, 1]);
-    return threePartsOf({ ...at, axes: [at.axes[1], at.axes[0]] as View['axes'] });
+    if (w.groups > 1 && !w.connects(k, kSize, m, mSize)) return undefined;
+    const first = Math.floor(m / step) * step;
+    let views = ranges.get(first);
+    if (views === undefined) {
+      const width = Math.min(step, w.out.c - first);
+      const part = applied('slice', { starts: [first, 0, 0], sizes: [width, w.in.c, taps], steps: [1, 1, 1] }, flatWeights(dense, w), [width, w.in.c, taps]);
+      views = stationaryParts(c, applied('transpose', { perm: [1, 2, 0] }, part, [w.in.c, taps, width]), dtype);
+      ranges.set(first, views);
+    }
+    const tap = groups[group]?.[0] ?? 0;
+    return views.map((v) => {
+      const at = sliceView(v, [k, tap, m - first], [kSize, 1, mSize]);
+      return { ...at, axes: [at.axes[0], at.axes[2]] as View['axes'] };
+    });
   };
 }
 
-/** Weights that another node computes: input channels on partitions, taps one by one. */
-function movableWeights(c: LowerContext, value: Value, w: Window): View {
-  return flatPlanes(c.fetch(value, [1]), { n: w.out.c, c: w.in.c, h: w.kernel.h, w: w.kernel.w });
+/** For each group of taps one weight [members x C, M]; there are few input channels, so all of it is small. */
+function packedTaps(c: LowerContext, dense: Constant, w: Window, groups: readonly (readonly number[])[], dtype: View['dtype']): Stationary {
+  const perGroup = groups.map((members) => stationaryParts(c, tapRows(dense, w, members), dtype));
+  return (group, k, kSize, m, mSize) => (perGroup[group] ?? []).map((part) => sliceView(part, [k, m], [kSize, mSize]));
 }
 
-/** The constant [members x C, M] of some taps of w[M, C, taps]. */
-function tapRows(weights: Constant, w: Window, members: readonly number[], taps: number): Constant {
-  const shape = [w.out.c, w.in.c, taps];
-  const apply = (op: string, attrs: Constant['recipe'] extends infer R ? (R extends { attrs: infer A } ? A : never) : never, input: Constant, to: readonly number[]): Constant => ({
-    dtype: input.dtype, shape: to, recipe: { kind: 'apply', op, attrs, inputs: [input], result: 0 },
-  });
-  const first = members[0] ?? 0;
-  const step = members.length > 1 ? (members[1] ?? 0) - first : 1;
-  const flat = apply('reshape', { shape }, weights, shape);
-  const even = members.every((t, i) => t === first + i * step);
-  const picked = even
-    ? apply('slice', { starts: [0, 0, first], sizes: [w.out.c, w.in.c, members.length], steps: [1, 1, step] }, flat, [w.out.c, w.in.c, members.length])
-    : ({
-        dtype: flat.dtype, shape: [w.out.c, w.in.c, members.length],
-        recipe: {
-          kind: 'apply', op: 'concat', attrs: { axis: 2 }, result: 0,
-          inputs: members.map((t) => apply('slice', { starts: [0, 0, t], sizes: [w.out.c, w.in.c, 1], steps: [1, 1, 1] }, flat, [w.out.c, w.in.c, 1])),
-        },
-      } satisfies Constant);
-  const turned = apply('transpose', { perm: [2, 1, 0] }, picked, [members.length, w.in.c, w.out.c]);
-  const to = [members.length * w.in.c, w.out.c];
-  return apply('reshape', { shape: to }, turned, to);
+/** Weights that another node computes: input channels on partitions, taps one by one. */
+function computedWeights(c: LowerContext, value: Value, w: Window, groups: readonly (readonly number[])[]): Stationary {
+  const made = flatPlanes(c.fetch(value, [1]), { n: w.out.c, c: w.in.c, h: w.kernel.h, w: w.kernel.w });
+  return (group, k, kSize, m, mSize) => {
+    const tap = groups[group]?.[0] ?? 0;
+    const at = sliceView(made, [m, k, Math.floor(tap / w.kernel.w), tap % w.kernel.w], [mSize, kSize, 1, 1]);
+    const view: View = { ...at, axes: [at.axes[1], at.axes[0]] as View['axes'] };
+    return view.dtype === 'f32' && !c.b.target.peFp32 ? threeParts(c, view) : [view];
+  };
+}
+
+function applied(op: string, attrs: Attrs, input: Constant, shape: readonly number[]): Constant {
+  return { dtype: input.dtype, shape, recipe: { kind: 'apply', op, attrs, inputs: [input], result: 0 } };
+}
+
+/** w[M, C, kh, kw] as [M, C, taps]. */
+function flatWeights(weights: Constant, w: Window): Constant {
+  const shape = [w.out.c, w.in.c, w.kernel.h * w.kernel.w];
+  return applied('reshape', { shape }, weights, shape);
+}
+
+/** The constant [members x C, M] of some taps. */
+function tapRows(weights: Constant, w: Window, members: readonly number[]): Constant {
+  const flat = flatWeights(weights, w);
+  const one = (tap: number): Constant => applied('slice', { starts: [0, 0, tap], sizes: [w.out.c, w.in.c, 1], steps: [1, 1, 1] }, flat, [w.out.c, w.in.c, 1]);
+  const picked: Constant = {
+    dtype: flat.dtype, shape: [w.out.c, w.in.c, members.length],
+    recipe: { kind: 'apply', op: 'concat', attrs: { axis: 2 }, inputs: members.map(one), result: 0 },
+  };
+  const turned = applied('transpose', { perm: [2, 1, 0] }, picked, [members.length, w.in.c, w.out.c]);
+  const shape = [members.length * w.in.c, w.out.c];
+  return applied('reshape', { shape }, turned, shape);
 }
 
 export const CONVOLUTION: Readonly<Record<string, Kernel>> = { conv };

@@ -79,18 +79,21 @@ const convTranspose: Handler = (c) => {
     (taps, i) => (c.dim(x, i + 2) - 1) * (strides[i] ?? 1) + (taps - 1) * (dilations[i] ?? 1) + 1 + (extra[i] ?? 0),
   );
   const { low, high } = transposedPadding(c, x, full, strides);
-  // Negative padding is output beyond the last tap: made with output_padding after, by zeros before.
-  const grown = extra.map((n, i) => n + Math.max(0, -(high[i] ?? 0)));
   const attrs = {
     strides: [...strides],
     dilations: [...dilations],
     groups: a.int('group', 1),
-    output_padding: grown,
+    output_padding: [...extra],
     low: low.map((n) => Math.max(0, n)),
     high: high.map((n) => Math.max(0, n)),
-    bias: bias !== undefined,
   };
-  return c.op('conv_transpose', bias === undefined ? [x, w] : [x, w, bias], attrs);
+  // Negative padding is output that no tap reaches: zeros, and the bias.
+  const beyond = [...low, ...high].some((n) => n < 0);
+  if (!beyond && bias !== undefined) return c.op('conv_transpose', [x, w, bias], { ...attrs, bias: true });
+  const product = c.op('conv_transpose', [x, w], attrs);
+  const grown = (amounts: readonly number[]) => [0, 0, ...amounts.map((n) => Math.max(0, -n))];
+  const whole = c.pad(product, grown(low), grown(high));
+  return bias === undefined ? whole : c.add(whole, c.alongAxis(bias, 1, c.rank(x)));
 };
 
 /** How much of the full result is cut off on each side. */

@@ -45,6 +45,8 @@ interface Cached {
 export class Lowering {
   builder: GraphBuilder;
   readonly file: string;
+  /** File format version of the archive: some operators changed meaning. */
+  readonly version: number;
   /** Warnings; errors are thrown. */
   readonly diagnostics: Diagnostic[] = [];
   place: SourcePlace;
@@ -55,7 +57,8 @@ export class Lowering {
   private regionCount = 1;
   private readonly cache = new WeakMap<TensorItem, Cached>();
 
-  constructor(name: string, file: string) {
+  constructor(name: string, file: string, version = 10) {
+    this.version = version;
     this.builder = new GraphBuilder(name);
     this.file = file;
     this.place = { module: '', file, line: 0 };

@@ -1,0 +1,274 @@
+// One request: the model's host program, step by step, on all cores at once, each with the same inputs. With data it gives
+// outputs, without (a timing-only load) it gives times, and the caller says how loops end. Times never depend on data otherwise.
+import type { HostStep } from '../artifact/host-program.js';
+import type { Bucket, ModelSignature, TensorPlace } from '../artifact/signature.js';
+import { badInput, bug, type Diagnostic, EXIT, NeffcError, usageError, warning } from '../base/diagnostic.js';
+import { equalTensors, type HostTensor, makeTensor, readElement } from '../base/tensor.js';
+import { TICKS_PER_NS } from '../chip/target.js';
+import type { Executable } from '../isa/program.js';
+import type { Execution, ExecutionResult } from '../sim/simulate.js';
+import { HostClock, type HostEvent } from './host-clock.js';
+import {
+  filledInput,
+  finished,
+  fixedShape,
+  fromStorage,
+  hasNonFinite,
+  padTo,
+  requireInput,
+  storedBytes,
+  toStorage,
+} from './host-tensors.js';
+import type { Loaded, LoadedModel } from './load.js';
+import type { MemoryTable } from './memory.js';
+
+export interface RequestOptions {
+  /** Needed where the artifact holds several. */
+  readonly model?: string;
+  /** Also keep what the engines and queues did. */
+  readonly trace?: boolean;
+  /** Also find each execution's longest dependence chain. */
+  readonly chain?: boolean;
+  /** Timing-only loads: how loops end. */
+  readonly timing?: RequestTiming;
+}
+
+export interface RequestTiming {
+  /** Rounds of each `while`; default all. */
+  readonly rounds?: number;
+  /** Executions of a loop that runs on the device; default as the device's own limit says. */
+  readonly length?: number;
+  /** Default: the largest. */
+  readonly bucket?: string;
+}
+
+export interface RequestMetrics {
+  readonly latency_ns: number;
+  readonly executions: readonly { readonly name: string; readonly kind: Executable['kind']; readonly count: number }[];
+  readonly host: {
+    readonly to_device_bytes: number;
+    readonly from_device_bytes: number;
+    /** All but the model's own inputs and final outputs. */
+    readonly between_steps_bytes: number;
+  };
+  readonly memory: MemoryTable;
+}
+
+export interface RequestResult {
+  /** In signature order; empty for timing-only loads. */
+  readonly outputs: ReadonlyMap<string, HostTensor>;
+  readonly metrics: RequestMetrics;
+  /** Ticks of the model's `load`, where this request had to make it; not part of the latency. */
+  readonly loadTicks: number;
+  readonly events: readonly HostEvent[];
+  /** Executions in order; event number i of kind `execute` is run i. */
+  readonly runs: readonly { readonly executable: string; readonly result: ExecutionResult }[];
+  readonly warnings: readonly Diagnostic[];
+}
+
+type Direction = 'to-device' | 'from-device';
+
+/**
+ * Runs one request.
+ * @param inputs by name; an input with a fill value may be missing
+ * @throws E2520, E2521 (models, inputs by name), E3541..E3544 (input tensors), E14xx (traps)
+ */
+export function runRequest(
+  loaded: Loaded,
+  inputs: ReadonlyMap<string, HostTensor>,
+  options: RequestOptions = {},
+): RequestResult {
+  const { model, loadTicks } = loaded.select(options.model);
+  return new Request(loaded, model, options).run(inputs, loadTicks);
+}
+
+class Request {
+  private readonly loaded: Loaded;
+  private readonly model: LoadedModel;
+  private readonly options: RequestOptions;
+  private readonly clock: HostClock;
+  private readonly values = new Map<string, HostTensor>();
+  private readonly counts = new Map<string, number>();
+  private readonly flagged = new Set<number>();
+  private readonly runs: { executable: string; result: ExecutionResult }[] = [];
+  private readonly warnings: Diagnostic[] = [];
+  /** Bytes of each input's first transfer and each output's last: those that are not between steps. */
+  private readonly ends: Readonly<Record<Direction, Map<string, number>>> = {
+    'to-device': new Map(),
+    'from-device': new Map(),
+  };
+  private bucket: Bucket | undefined;
+
+  constructor(loaded: Loaded, model: LoadedModel, options: RequestOptions) {
+    this.loaded = loaded;
+    this.model = model;
+    this.options = options;
+    const sharing = Math.min(loaded.cores, loaded.target.coresPerChip);
+    this.clock = new HostClock(loaded.target, sharing, loaded.hostOverhead);
+  }
+
+  run(inputs: ReadonlyMap<string, HostTensor>, loadTicks: number): RequestResult {
+    const { loaded, clock, signature } = this;
+    if (!loaded.timingOnly) this.takeInputs(inputs);
+    for (const core of this.copies()) this.model.device.beginRequest(core);
+    const program = loaded.artifact.host[signature.program];
+    if (program === undefined) throw badInput('E3520', `there is no host program ${signature.program}`);
+    this.steps(program.steps);
+    clock.flush('from-device');
+    const { 'to-device': to, 'from-device': from } = clock.moved;
+    const own = [this.ends['to-device'], this.ends['from-device']].flatMap((m) => [...m.values()]);
+    return {
+      outputs: loaded.timingOnly ? new Map() : this.outputs(),
+      metrics: {
+        latency_ns: clock.now / TICKS_PER_NS,
+        executions: [...this.counts].map(([name, count]) => ({ name, kind: this.executable(name).kind, count })),
+        host: {
+          to_device_bytes: to,
+          from_device_bytes: from,
+          between_steps_bytes: to + from - own.reduce((a, b) => a + b, 0),
+        },
+        memory: loaded.memory,
+      },
+      loadTicks,
+      events: clock.events,
+      runs: this.runs,
+      warnings: this.warnings,
+    };
+  }
+
+  private get signature(): ModelSignature {
+    return this.model.signature;
+  }
+
+  /** First core of each copy of the artifact. */
+  private copies(): number[] {
+    const stages = this.loaded.artifact.header.coreCount;
+    return Array.from({ length: this.loaded.cores }, (_, copy) => copy * stages);
+  }
+
+  private takeInputs(inputs: ReadonlyMap<string, HostTensor>): void {
+    const ports = this.signature.inputs;
+    const names = ports.map((p) => p.name);
+    for (const name of inputs.keys()) {
+      if (!names.includes(name)) throw usageError('E2521', `the model has no input ${name}; it has ${names.join(', ')}`);
+    }
+    const dims = new Map<string, number>();
+    for (const port of ports) {
+      const given = inputs.get(port.name);
+      const value = given ?? (port.fill === undefined ? undefined : filledInput(port, port.fill));
+      if (value === undefined) {
+        throw usageError('E2521', `input ${port.name} is missing`, {}, 'dump --signature shows the inputs');
+      }
+      requireInput(port, value, dims);
+      if (hasNonFinite(value)) {
+        this.warnings.push(warning('W3543', `input ${port.name} has elements that are infinite or no numbers`));
+      }
+      this.values.set(port.name, value);
+    }
+  }
+
+  private outputs(): Map<string, HostTensor> {
+    const ports = this.bucket?.outputs ?? this.signature.outputs;
+    return new Map(ports.map((port) => [port.name, finished(port, this.value(port.name), (name) => this.word(name))]));
+  }
+
+  private value(name: string): HostTensor {
+    const value = this.values.get(name);
+    if (value === undefined) throw badInput('E3521', `the host program uses ${name} before it has a value`);
+    return value;
+  }
+
+  private word(name: string): number {
+    return Number(readElement(this.value(name), 0));
+  }
+
+  /** The tensor that a step names: a port of the side that it moves to or from, or one of the program's own. */
+  private place(name: string, direction: Direction): TensorPlace & { readonly variable: number } {
+    const { inputs, outputs } = this.bucket ?? this.signature;
+    const own = this.loaded.artifact.host[this.signature.program]?.tensors ?? [];
+    const ports = direction === 'to-device' ? inputs : outputs;
+    const place = [...ports, ...own].find((t) => t.name === name);
+    if (place?.variable === undefined) throw badInput('E3520', `the host program moves ${name}, which is no tensor on the device`);
+    return { ...place, variable: place.variable };
+  }
+
+  private executable(name: string): Executable {
+    const found = this.loaded.artifact.program.executables.find((e) => e.name === name);
+    if (found === undefined) throw badInput('E3520', `the host program starts ${name}, which does not exist`);
+    return found;
+  }
+
+  private steps(steps: readonly HostStep[]): void {
+    for (const step of steps) {
+      switch (step.op) {
+        case 'put':
+          this.put(step.tensor, step.from ?? step.tensor);
+          break;
+        case 'get':
+          this.get(step.tensor);
+          break;
+        case 'execute':
+          this.execute(step.executable, step.stages ?? []);
+          break;
+        case 'while':
+          this.loop(step);
+          break;
+        case 'pick':
+          this.pick(step);
+          break;
+        case 'call':
+          this.call(step.operator);
+          break;
+        default:
+          step satisfies never;
+      }
+    }
+  }
+
+  private put(name: string, from: string): void {
+    const place = this.place(name, 'to-device');
+    const bytes = storedBytes(place);
+    this.clock.move('to-device', name, bytes);
+    const isInput = this.signature.inputs.some((p) => p.name === from);
+    if (isInput && !this.ends['to-device'].has(from)) this.ends['to-device'].set(from, bytes);
+    if (this.loaded.timingOnly) return;
+    const stored = toStorage(place, padTo(this.value(from), fixedShape(place)));
+    for (const core of this.copies()) this.model.device.writeVariable(core, place.variable, stored);
+  }
+
+  private get(name: string): void {
+    const place = this.place(name, 'from-device');
+    const bytes = storedBytes(place);
+    this.clock.move('from-device', name, bytes);
+    if (this.signature.outputs.some((p) => p.name === name)) this.ends['from-device'].set(name, bytes);
+    if (!this.loaded.timingOnly) this.values.set(name, this.read(place));
+  }
+
+  /** A tensor from the device; all cores must agree. */
+  private read(place: TensorPlace & { readonly variable: number }): HostTensor {
+    const { device } = this.model;
+    const first = fromStorage(place, device.readVariable(0, place.variable));
+    for (const core of this.copies().slice(1)) {
+      if (!equalTensors(first, fromStorage(place, device.readVariable(core, place.variable)))) {
+        throw bug('E1523', `core ${core} and core 0 give different ${place.name} for the same request`);
+      }
+    }
+    return first;
+  }
+
+  private execute(name: string, stages: readonly string[]): void {
+    const { clock, model, loaded } = this;
+    clock.flush('from-device');
+    clock.flush('to-device');
+    const names = [name, ...stages];
+    const executions = names.flatMap((executable) => this.executionsOf(executable));
+    const result = model.execute(executions, {
+      trace: this.options.trace === true,
+      chain: this.options.chain === true,
+      ...(loaded.timingOnly && { length: this.options.timing?.length }),
+    });
+    clock.execute(names.join(' '), result.ticks);
+    for (const executable of names) this.counts.set(executable, (this.counts.get(executable) ?? 0) + 1);
+    this.runs.push({ executable: name, result });
+  }
+}
