@@ -18,7 +18,7 @@ const NUMBER = /-?(?:inf|nan|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|true|false/y;
 const HASH = /#[0-9a-f]+/y;
 const DIMS = /\[([^\]]*)\]/y;
 
-/** The graph of a text; E3240 with the line where it does not follow the grammar. */
+/** The graph of a text; E3232 with the line where it does not follow the grammar. */
 export function parseGraph(text: string, constants: ReadonlyMap<string, Constant> = new Map()): Graph {
   return new Parser(text, constants).graph();
 }
@@ -106,7 +106,7 @@ class Parser {
 
   private error(reason: string): NeffcError {
     const line = this.text.slice(0, this.at).split('\n').length;
-    return badInput('E3240', `line ${line} of the graph's text: ${reason}`, { line });
+    return badInput('E3232', `line ${line} of the graph's text: ${reason}`, { line });
   }
 
   private fail(reason: string): never {

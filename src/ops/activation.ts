@@ -9,7 +9,7 @@ const SQRT_2_OVER_PI = 0.7978845608028654;
 const GELU_CUBIC = 0.044715;
 
 export const ACTIVATIONS = {
-  relu: (x) => (x <= 0 ? 0 : x),
+  relu: (x) => Math.max(x, 0),
   leaky_relu: (x, alpha) => (x < 0 ? alpha * x : x),
   elu: (x, alpha) => (x < 0 ? alpha * expm1(x) : x),
   sigmoid,

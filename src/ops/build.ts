@@ -3,7 +3,6 @@
 // value they equal. Values of an outer region reach an inner one only through captures.
 import { badInput, type NeffcError } from '../base/diagnostic.js';
 import type { DType } from '../base/dtype.js';
-import { elementCount } from '../base/tensor.js';
 import { type Attrs, bytesConstant, type Constant } from '../ir/constant.js';
 import {
   constantOf,
@@ -14,11 +13,11 @@ import {
   type Region,
   type Value,
 } from '../ir/graph.js';
-import { staticShape, type TensorType, tensorType } from '../ir/type.js';
+import { formatType, staticShape, type TensorType, tensorType } from '../ir/type.js';
 import type { OpDecl } from './declare.js';
 import { elementBytesOf } from './elements.js';
 import { applyConstant } from './evaluate.js';
-import { simplerUse } from './identities.js';
+import { resolvedAttrs, simplerUse } from './identities.js';
 import { completeAttrs, InferenceFailure, inferTypes, schemaProblems } from './infer.js';
 import { declarationOf } from './table.js';
 
@@ -86,7 +85,10 @@ export class GraphBuilder {
       );
     const [type] = types;
     const simpler = type && types.length === 1 ? simplerUse(op, inputs, full, type) : undefined;
-    if (simpler === undefined) return this.append(op, inputs, full, types, origin, options);
+    if (simpler === undefined) {
+      const resolved = type === undefined ? full : resolvedAttrs(op, full, type);
+      return this.append(op, inputs, resolved, types, origin, options);
+    }
     if ('value' in simpler) return [simpler.value];
     const origins = mergeOrigins(origin, producer(simpler.merged)?.origins ?? []);
     return this.node(simpler.op, simpler.inputs, simpler.attrs, { ...options, origin: origins });
@@ -160,13 +162,15 @@ export class GraphBuilder {
     const problems = schemaProblems(decl, attrs, inputs.length, regions.length);
     if (problems.length > 0) throw useError('E3231', decl.name, origin, problems.join('; '));
     try {
-      return inferTypes(
+      const types = inferTypes(
         decl,
         attrs,
         inputs.map((v) => v.type),
         (i) => inputs[i] && constantOf(inputs[i]),
         regions,
       );
+      for (const t of types) checkSize(t);
+      return types;
     } catch (e) {
       if (e instanceof InferenceFailure) throw useError('E3230', decl.name, origin, e.message);
       throw e;
@@ -192,6 +196,13 @@ export class GraphBuilder {
   }
 }
 
+/** Shapes whose elements cannot be counted exactly come from broken models; nobody behind here need think of them. */
+function checkSize(t: TensorType): void {
+  const shape = staticShape(t);
+  if (shape !== undefined && !Number.isSafeInteger(shape.reduce((n, dim) => n * dim, 1)))
+    throw new InferenceFailure(`a result of type ${formatType(t)} has too many elements`);
+}
+
 /** The results as constants where all operands are constants and the operator can be evaluated. */
 function fold(
   decl: OpDecl,
@@ -207,11 +218,7 @@ function fold(
     if (c === undefined || c.recipe.kind === 'opaque') return undefined;
     constants.push(c);
   }
-  for (const t of types) {
-    const shape = staticShape(t);
-    if (shape === undefined) return undefined;
-    elementCount(shape);
-  }
+  if (types.some((t) => staticShape(t) === undefined)) return undefined;
   return applyConstant(decl.name, attrs, constants, types);
 }
 

@@ -84,7 +84,7 @@ export function finishSums(sums: Float64Array, type: TensorType, attrs: Attrs, f
     const residual = toDoubles(fused.residual);
     for (let i = 0; i < sums.length; i++) sums[i] = sums[i]! + residual[i]!;
   }
-  const act = activation(stringAttr(attrs, 'act') ?? '');
+  const act = activation(stringAttr(attrs, 'act'));
   if (act !== undefined) {
     const alpha = floatAttr(attrs, 'alpha');
     // Sums of integers wrap before the activation looks at their sign.

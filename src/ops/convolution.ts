@@ -17,7 +17,7 @@ import { checkFilters, FILTERED_OPERANDS, GROUPS_ATTR, sampleWindow, tapFlops } 
 import { multiply, panelRows } from './gemm.js';
 import { packPatches } from './patches.js';
 import { randomTensor } from './samples.js';
-import { WINDOW_ATTRS, windowOf, windowPositions, windowRuns } from './window.js';
+import { RUN, type Runs, WINDOW_ATTRS, windowOf, windowPositions, windowRuns } from './window.js';
 
 type Fail = (reason: string) => never;
 
@@ -57,29 +57,27 @@ function evaluateConv(
   const positions = elementCount(output);
   const depth = groupChannels * runs.taps;
   const perGroup = filters / groups;
-  const values = toDoubles(x);
-  const weights = toDoubles(w);
   const sums = new Float64Array(batch * filters * positions);
-  const rows = panelRows(depth, positions);
-  const panel = new Float64Array(rows * depth);
+  const g: Group = {
+    values: toDoubles(x),
+    weights: toDoubles(w),
+    sums,
+    runs,
+    plane,
+    positions,
+    depth,
+    filters: perGroup,
+  };
+  const product = perGroup < FEW_FILTERS ? slideFilters : multiplyPatches;
+  const panel = new Float64Array(panelRows(depth, positions) * depth);
   for (let image = 0; image < batch; image++) {
     for (let group = 0; group < groups; group++) {
-      const from = (image * channels + group * groupChannels) * plane;
-      for (let first = 0; first < positions; first += rows) {
-        const bRows = Math.min(rows, positions - first);
-        packPatches(panel, values, { from, plane, channels: groupChannels }, runs, first, bRows);
-        multiply({
-          a: weights,
-          aAt: group * perGroup * depth,
-          aRows: perGroup,
-          b: panel,
-          bRows,
-          depth,
-          out: sums,
-          outAt: (image * filters + group * perGroup) * positions + first,
-          pitch: positions,
-        });
-      }
+      const at = {
+        x: (image * channels + group * groupChannels) * plane,
+        w: group * perGroup * depth,
+        sums: (image * filters + group * perGroup) * positions,
+      };
+      product(g, at, panel);
     }
   }
   const bias = flagAttr(attrs, 'bias') ? inputs[2] : undefined;
@@ -89,6 +87,83 @@ function evaluateConv(
 
 function noFailure(reason: string): never {
   throw bug('E1260', `a sample of an operator is not valid: ${reason}`);
+}
+
+/** Fewest filters of a group for which packing its patches pays; depthwise convolutions have one. */
+const FEW_FILTERS = 3;
+
+/** What all groups of one convolution share. */
+interface Group {
+  readonly values: Float64Array;
+  readonly weights: Float64Array;
+  readonly sums: Float64Array;
+  readonly runs: Runs;
+  /** Elements of a channel of x, and of the result. */
+  readonly plane: number;
+  readonly positions: number;
+  /** Weights of a filter. */
+  readonly depth: number;
+  readonly filters: number;
+}
+
+/** Where a group's channels, filters and results start. */
+interface GroupPlace {
+  readonly x: number;
+  readonly w: number;
+  readonly sums: number;
+}
+
+function multiplyPatches(g: Group, at: GroupPlace, panel: Float64Array): void {
+  const { depth, positions } = g;
+  const planes = { from: at.x, plane: g.plane, channels: depth / g.runs.taps };
+  const rows = panelRows(depth, positions);
+  for (let first = 0; first < positions; first += rows) {
+    const bRows = Math.min(rows, positions - first);
+    packPatches(panel, g.values, planes, g.runs, first, bRows);
+    multiply({
+      a: g.weights,
+      aAt: at.w,
+      aRows: g.filters,
+      b: panel,
+      bRows,
+      depth,
+      out: g.sums,
+      outAt: at.sums + first,
+      pitch: positions,
+    });
+  }
+}
+
+/** Few filters: for each weight, the input elements it meets are added, times it, to the sums. */
+function slideFilters(g: Group, at: GroupPlace): void {
+  const { values, sums, weights, runs } = g;
+  const channels = g.depth / runs.taps;
+  for (let filter = 0; filter < g.filters; filter++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const w0 = at.w + filter * g.depth + channel * runs.taps;
+      slide(values, at.x + channel * g.plane, weights, w0, sums, at.sums + filter * g.positions, runs);
+    }
+  }
+}
+
+function slide(
+  x: Float64Array,
+  x0: number,
+  w: Float64Array,
+  w0: number,
+  sums: Float64Array,
+  sums0: number,
+  { records, step }: Runs,
+): void {
+  for (let r = 0; r < records.length; r += RUN.fields) {
+    const weight = w[w0 + records[r + RUN.tap]!]!;
+    let source = x0 + records[r + RUN.input]!;
+    let target = sums0 + records[r + RUN.position]!;
+    for (const end = target + records[r + RUN.count]!; target < end; target++) {
+      sums[target] = sums[target]! + weight * x[source]!;
+      source += step;
+    }
+  }
 }
 
 function sampleConv(random: Random): OpSample {

@@ -150,9 +150,11 @@ export function applyConstant(
     const splat = applyToSplats(op, attrs, inputs, type);
     if (splat !== undefined) return [splat];
   }
+  // Strings have no bytes to evaluate later.
   const small =
-    counts.every((n) => n <= EAGER_ELEMENTS) &&
-    inputs.every((c) => elementCount(c.shape) <= 16 * EAGER_ELEMENTS);
+    types.some((t) => t.dtype === 'string') ||
+    (counts.every((n) => n <= EAGER_ELEMENTS) &&
+      inputs.every((c) => elementCount(c.shape) <= 16 * EAGER_ELEMENTS));
   const results = small ? evaluate(op, attrs, inputs, types) : undefined;
   const literal = !inputs.some(dependsOnSource);
   return types.map((t, result) => {

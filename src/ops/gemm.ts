@@ -2,8 +2,8 @@
 // contraction, in doubles. Every sum runs over the contraction in ascending order from 0, whatever the blocking, so that
 // the bits of an element do not depend on its neighbours. Knows no tensors and no types.
 
-/** Doubles of one panel of `b` that callers should pack at a time: half a megabyte stays in the second-level cache. */
-const PANEL = 65536;
+/** Doubles of one panel of `b` that callers should pack at a time: a quarter of a megabyte stays in second-level caches. */
+const PANEL = 32768;
 
 /** How many rows of `b` of this depth make a panel. */
 export function panelRows(depth: number, rows: number): number {

@@ -80,3 +80,14 @@ export function simplerUse(
 ): Simpler | undefined {
   return RULES[op]?.(inputs, attrs, type);
 }
+
+/** Attribute that holds dims of the result, for operators where its entries may stand for dims of the operand. */
+const DIM_ATTRS: Readonly<Record<string, string>> = { reshape: 'shape', broadcast: 'shape', slice: 'sizes' };
+
+/** The attributes with such entries resolved where the result's type is static, as lowering reads them. */
+export function resolvedAttrs(op: string, attrs: Attrs, type: TensorType): Attrs {
+  const name = DIM_ATTRS[op];
+  const shape = staticShape(type);
+  const open = name !== undefined && (attrs[name] as readonly number[]).some((entry) => entry < 0);
+  return open && shape !== undefined ? { ...attrs, [name]: shape } : attrs;
+}

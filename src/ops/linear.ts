@@ -2,7 +2,7 @@
 // behind them. Wider integers than 8 bits are multiplied exactly and wrap; they occur in arithmetic on shapes only.
 import { isFloat, isInteger } from '../base/dtype.js';
 import type { Random } from '../base/random.js';
-import { elementReader, elementWriter, type HostTensor, zeros } from '../base/tensor.js';
+import { elementReader, elementWriter, type HostTensor, type NumberArray, zeros } from '../base/tensor.js';
 import type { Attrs } from '../ir/constant.js';
 import type { Dim } from '../ir/dim.js';
 import { elementCount, rowMajorStrides, type TensorType, tensorType } from '../ir/type.js';
@@ -12,6 +12,7 @@ import { checkBias, checkFused, FUSED_ATTRS, finishSums, isByte, productType } f
 import { costOf, countElements } from './cost.js';
 import type { InferContext, OpDecl, OpSample } from './declare.js';
 import { toDoubles } from './doubles.js';
+import { loadNumbers } from './elements.js';
 import { multiply, panelRows } from './gemm.js';
 import { randomTensor } from './samples.js';
 import { broadcastShapes, dimsText } from './shape-math.js';
@@ -66,7 +67,8 @@ function evaluate(inputs: readonly HostTensor[], attrs: Attrs, types: readonly T
   const m = shared ? elementCount(a.shape.slice(0, -1)) : (shape.at(-2) ?? 1);
   const pairs = shared ? [{ a: 0, b: 0, out: 0 }] : batchPairs(a.shape, b.shape, shape);
   if (!isFloat(a.dtype) && !isByte(a.dtype)) return [multiplyIntegers(a, b, type, pairs, { m, k, n })];
-  const sums = multiplyFloats(toDoubles(a), toDoubles(b), elementCount(shape), pairs, { m, k, n });
+  const sums = new Float64Array(elementCount(shape));
+  multiplyFloats(toDoubles(a), b, sums, pairs, { m, k, n });
   return [finishSums(sums, type, attrs, { bias, perBias: 1 })];
 }
 
@@ -98,23 +100,33 @@ function broadcastStrides(shape: readonly number[], rank: number): number[] {
   );
 }
 
+/** Fewest rows of `a` for which packing `b` pays. */
+const FEW_ROWS = 3;
+
 function multiplyFloats(
   a: Float64Array,
+  b: HostTensor,
+  sums: Float64Array,
+  pairs: readonly Pair[],
+  extents: Extents,
+): void {
+  if (extents.m < FEW_ROWS) multiplyRows(a, loadNumbers(b), sums, pairs, extents);
+  else multiplyPanels(a, toDoubles(b), sums, pairs, extents);
+}
+
+function multiplyPanels(
+  a: Float64Array,
   b: Float64Array,
-  count: number,
+  sums: Float64Array,
   pairs: readonly Pair[],
   { m, k, n }: Extents,
-): Float64Array {
-  const sums = new Float64Array(count);
+): void {
   const rows = panelRows(k, n);
   const panel = new Float64Array(rows * k);
   for (const pair of pairs) {
     for (let from = 0; from < n; from += rows) {
       const columns = Math.min(rows, n - from);
-      for (let i = 0; i < k; i++) {
-        const row = pair.b + i * n + from;
-        for (let j = 0; j < columns; j++) panel[j * k + i] = b[row + j]!;
-      }
+      packColumns(panel, b, pair.b + from, columns, k, n);
       multiply({
         a,
         aAt: pair.a,
@@ -128,7 +140,42 @@ function multiplyFloats(
       });
     }
   }
-  return sums;
+}
+
+/** Columns of a matrix of `k` rows, `pitch` apart, as rows of `panel`; eight elements, a cache line, at a time. */
+function packColumns(
+  panel: Float64Array,
+  b: Float64Array,
+  at: number,
+  columns: number,
+  k: number,
+  pitch: number,
+): void {
+  for (let i0 = 0; i0 < k; i0 += 8) {
+    const i1 = Math.min(i0 + 8, k);
+    for (let j = 0; j < columns; j++) for (let i = i0; i < i1; i++) panel[j * k + i] = b[at + i * pitch + j]!;
+  }
+}
+
+/** Few rows of `a`: row after row of `b`, times an element of `a`, is added to the sums. */
+function multiplyRows(
+  a: Float64Array,
+  b: NumberArray,
+  sums: Float64Array,
+  pairs: readonly Pair[],
+  { m, k, n }: Extents,
+): void {
+  const row = new Float64Array(n);
+  for (const pair of pairs) {
+    for (let i = 0; i < k; i++) {
+      row.set(b.subarray(pair.b + i * n, pair.b + (i + 1) * n));
+      for (let r = 0; r < m; r++) addScaled(sums, pair.out + r * n, a[pair.a + r * k + i]!, row);
+    }
+  }
+}
+
+function addScaled(sums: Float64Array, at: number, factor: number, row: Float64Array): void {
+  for (let j = 0; j < row.length; j++) sums[at + j] = sums[at + j]! + factor * row[j]!;
 }
 
 function multiplyIntegers(

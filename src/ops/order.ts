@@ -4,6 +4,7 @@ import { type DType, dtypeKind, isFloat, isInteger } from '../base/dtype.js';
 import type { Random } from '../base/random.js';
 import { elementCount, type HostTensor } from '../base/tensor.js';
 import type { Attrs } from '../ir/constant.js';
+import { dimText } from '../ir/dim.js';
 import { type TensorType, tensorType } from '../ir/type.js';
 import { eachRow } from './along-axis.js';
 import { flagAttr, intAttr } from './attributes.js';
@@ -107,7 +108,7 @@ function inferTopk(context: InferContext, fail: Fail): readonly TensorType[] {
   const k = intAttr(context.attrs, 'k');
   const dim = x.shape[axis];
   if (k < 0 || (typeof dim === 'number' && k > dim))
-    fail(`there are no ${k} elements on axis ${axis} of ${dim as number}`);
+    fail(`there are no ${k} elements on axis ${axis}, which has ${dimText(dim ?? 0)}`);
   const shape = x.shape.with(axis, k);
   return [tensorType(x.dtype, shape), tensorType('i64', shape)];
 }

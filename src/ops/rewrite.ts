@@ -117,14 +117,14 @@ export class Rewriter {
     const results = this.results(old);
     if (results.length !== old.outputs.length)
       throw bug(
-        'E1270',
+        'E1253',
         `${old.op} has ${old.outputs.length} results, ${results.length} were given for them`,
       );
     for (const [i, from] of old.outputs.entries()) {
       const to = results[i] as Value;
       if (!refines(to.type, from.type))
         throw bug(
-          'E1270',
+          'E1253',
           `a result of ${old.op}, ${formatType(from.type)}, was replaced by ${formatType(to.type)}`,
         );
       if (to !== from) this.replace(from, to);
@@ -208,9 +208,9 @@ export class Rewriter {
       const [v, n] = next;
       if (n === 0) continue;
       const node = producer(v);
-      const wasDead = node?.outputs.every((o) => this.uses(o) === 0);
+      const woken = node?.outputs.every((o) => this.uses(o) === 0) ? node.inputs : [];
       this.useCounts.set(v, this.uses(v) + n);
-      if (wasDead) for (const input of node.inputs) pending.push([input, 1]);
+      for (const input of woken) pending.push([input, 1]);
     }
   }
 

@@ -1,6 +1,6 @@
 // Operators that move elements or number them and compute nothing: exact for every element type. Where an attribute holds
 // a shape of the model, a negative entry stands for a dim that only the operand knows, so that symbolic dims pass through.
-import { elementBytes } from '../base/dtype.js';
+import { elementBytes, isFloat, isInteger } from '../base/dtype.js';
 import { elementCount, fromNumbers, type HostTensor, stringTensor, zeros } from '../base/tensor.js';
 import { addDims, type Dim, floorDivideDim, subtractDims } from '../ir/dim.js';
 import { rowMajorStrides, type TensorType, tensorType } from '../ir/type.js';
@@ -293,6 +293,8 @@ const iota: OpDecl = {
   infer({ attrs }, fail) {
     const shape = intsAttr(attrs, 'shape');
     checkAxis(intAttr(attrs, 'axis'), shape.length, fail);
+    if (!isFloat(dtypeAttr(attrs, 'dtype')) && !isInteger(dtypeAttr(attrs, 'dtype')))
+      fail(`${attrs.dtype} is no type of numbers`);
     if (shape.some((dim) => dim < 0)) fail(`[${shape.join(',')}] has a negative dim`);
     return [tensorType(dtypeAttr(attrs, 'dtype'), shape)];
   },

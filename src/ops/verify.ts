@@ -23,7 +23,7 @@ export function verifyGraph(graph: Graph): readonly Diagnostic[] {
   verifier.region(graph.body, undefined);
   if (graph.outputNames.length !== graph.body.results.length)
     verifier.report(
-      'E1265',
+      'E1276',
       undefined,
       `${graph.body.results.length} outputs have ${graph.outputNames.length} names`,
     );
@@ -60,7 +60,7 @@ class Verifier {
     const visible = new Set<Value>();
     for (const param of region.params) {
       if (param.def.kind !== 'param')
-        this.report('E1264', owner, `parameter ${valueText(param)} has another definition`);
+        this.report('E1275', owner, `parameter ${valueText(param)} has another definition`);
       this.define(param, owner, visible);
     }
     for (const node of region.nodes) this.node(node, visible);
@@ -68,7 +68,7 @@ class Verifier {
   }
 
   private define(v: Value, node: Node | undefined, visible: Set<Value>): void {
-    if (this.defined.has(v)) this.report('E1264', node, `${valueText(v)} is defined twice`);
+    if (this.defined.has(v)) this.report('E1275', node, `${valueText(v)} is defined twice`);
     else this.id(v.id, node);
     this.defined.add(v);
     visible.add(v);
@@ -76,20 +76,20 @@ class Verifier {
   }
 
   private id(id: number, node: Node | undefined): void {
-    if (this.ids.has(id)) this.report('E1264', node, `id ${id} is used twice`);
+    if (this.ids.has(id)) this.report('E1275', node, `id ${id} is used twice`);
     this.ids.add(id);
   }
 
   private dims(v: Value, node: Node | undefined): void {
     const bad = v.type.shape.some((d) => typeof d === 'number' && !(Number.isSafeInteger(d) && d >= 0));
-    if (bad) this.report('E1265', node, `${valueText(v)} has the impossible type ${formatType(v.type)}`);
+    if (bad) this.report('E1276', node, `${valueText(v)} has the impossible type ${formatType(v.type)}`);
   }
 
   private use(v: Value, node: Node | undefined, visible: ReadonlySet<Value>, as: string): void {
     const constant = constantOf(v);
     if (constant !== undefined) this.constant(v, constant, node);
     else if (!visible.has(v))
-      this.report('E1263', node, `${as} is ${valueText(v)}, which is not defined before it in its region`);
+      this.report('E1274', node, `${as} is ${valueText(v)}, which is not defined before it in its region`);
   }
 
   private constant(v: Value, c: Constant, node: Node | undefined): void {
@@ -98,7 +98,7 @@ class Verifier {
     this.id(v.id, node);
     if (!sameType(v.type, c))
       this.report(
-        'E1265',
+        'E1276',
         node,
         `constant ${valueText(v)} is ${formatType(c)}, its value ${formatType(v.type)}`,
       );
@@ -106,9 +106,9 @@ class Verifier {
     const whole = c.recipe.kind === 'bytes' ? c.recipe.bytes.length : c.cache?.length;
     const size = c.dtype === 'string' ? 0 : elementBytes(c.dtype);
     if (element !== undefined && element !== size)
-      this.report('E1265', node, `the element of splat ${valueText(v)} has ${element} bytes, not ${size}`);
+      this.report('E1276', node, `the element of splat ${valueText(v)} has ${element} bytes, not ${size}`);
     if (whole !== undefined && whole !== size * elementCount(c.shape))
-      this.report('E1265', node, `constant ${valueText(v)} has ${whole} bytes, but is ${formatType(c)}`);
+      this.report('E1276', node, `constant ${valueText(v)} has ${whole} bytes, but is ${formatType(c)}`);
   }
 
   private node(node: Node, visible: Set<Value>): void {
@@ -117,17 +117,17 @@ class Verifier {
     for (const region of node.regions) this.region(region, node);
     for (const [i, v] of node.outputs.entries()) {
       if (v.def.kind !== 'result' || v.def.node !== node || v.def.index !== i)
-        this.report('E1264', node, `output ${i}, ${valueText(v)}, does not point back to it`);
+        this.report('E1275', node, `output ${i}, ${valueText(v)}, does not point back to it`);
       this.define(v, node, visible);
     }
     const decl = OPERATORS.get(node.op);
-    if (decl === undefined) this.report('E1260', node, `there is no operator '${node.op}'`);
+    if (decl === undefined) this.report('E1271', node, `there is no operator '${node.op}'`);
     else this.types(decl, node);
   }
 
   private types(decl: OpDecl, node: Node): void {
     const problems = schemaProblems(decl, node.attrs, node.inputs.length, node.regions.length);
-    for (const problem of problems) this.report('E1261', node, problem);
+    for (const problem of problems) this.report('E1272', node, problem);
     if (problems.length > 0) return;
     let inferred: readonly TensorType[];
     try {
@@ -141,7 +141,7 @@ class Verifier {
       );
     } catch (e) {
       if (!(e instanceof InferenceFailure)) throw e;
-      this.report('E1262', node, e.message);
+      this.report('E1273', node, e.message);
       return;
     }
     const same =
@@ -151,7 +151,7 @@ class Verifier {
       const [wanted, has] = [inferred, node.outputs.map((v) => v.type)].map((list) =>
         list.map(formatType).join(', '),
       );
-      this.report('E1262', node, `inference gives ${wanted}, but the results are ${has}`);
+      this.report('E1273', node, `inference gives ${wanted}, but the results are ${has}`);
     }
   }
 }

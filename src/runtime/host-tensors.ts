@@ -47,6 +47,7 @@ export function hasNonFinite(t: HostTensor): boolean {
 
 /** The tensor in a larger shape: zeros behind the elements of each axis. */
 export function padTo(t: HostTensor, shape: readonly number[]): HostTensor {
+  if (shape.every((dim, axis) => dim === t.shape[axis])) return t;
   return copyBlock(t, zeros(t.dtype, shape), t.shape);
 }
 

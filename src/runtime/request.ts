@@ -1,9 +1,10 @@
 // One request: the model's host program, step by step, on all cores at once, each with the same inputs. With data it gives
 // outputs, without (a timing-only load) it gives times, and the caller says how loops end. Times never depend on data otherwise.
 import type { HostStep } from '../artifact/host-program.js';
+import type { HostOperand } from '../artifact/model.js';
 import type { Bucket, ModelSignature, TensorPlace } from '../artifact/signature.js';
-import { badInput, bug, type Diagnostic, EXIT, NeffcError, usageError, warning } from '../base/diagnostic.js';
-import { equalTensors, type HostTensor, makeTensor, readElement } from '../base/tensor.js';
+import { badInput, bug, type Diagnostic, type NeffcError, usageError, warning } from '../base/diagnostic.js';
+import { equalTensors, type HostTensor, makeTensor, readElement, shapeText } from '../base/tensor.js';
 import { TICKS_PER_NS } from '../chip/target.js';
 import type { Executable } from '../isa/program.js';
 import type { Execution, ExecutionResult } from '../sim/simulate.js';
@@ -257,18 +258,99 @@ class Request {
   }
 
   private execute(name: string, stages: readonly string[]): void {
-    const { clock, model, loaded } = this;
+    const { clock, model, options, loaded } = this;
     clock.flush('from-device');
     clock.flush('to-device');
     const names = [name, ...stages];
-    const executions = names.flatMap((executable) => this.executionsOf(executable));
-    const result = model.execute(executions, {
-      trace: this.options.trace === true,
-      chain: this.options.chain === true,
-      ...(loaded.timingOnly && { length: this.options.timing?.length }),
+    const length = loaded.timingOnly ? options.timing?.length : undefined;
+    const result = model.execute(names.flatMap((executable) => this.executionsOf(executable)), {
+      trace: options.trace === true,
+      chain: options.chain === true,
+      ...(length !== undefined && { length }),
     });
     clock.execute(names.join(' '), result.ticks);
     for (const executable of names) this.counts.set(executable, (this.counts.get(executable) ?? 0) + 1);
     this.runs.push({ executable: name, result });
+  }
+
+  /** An executable on its core of each copy, with the registers that count its executions. */
+  private executionsOf(name: string): Execution[] {
+    const { artifact } = this.loaded;
+    const index = artifact.program.executables.findIndex((e) => e.name === name);
+    const info = artifact.executables[index];
+    if (info === undefined) throw badInput('E3520', `the host program starts ${name}, which does not exist`);
+    for (const variable of info.flags) this.flagged.add(variable);
+    const number = this.model.nextNumber(name);
+    const registers = new Map(info.registers.map(({ register, step }) => [register, number * step]));
+    return this.copies().map((core) => ({ core: core + info.core, executable: name, registers }));
+  }
+
+  private loop({ flag, rounds }: Extract<HostStep, { op: 'while' }>): void {
+    const place = this.place(flag, 'from-device');
+    let left = this.options.timing?.rounds ?? Number.POSITIVE_INFINITY;
+    for (const { times, steps } of rounds) {
+      for (let i = 0; i < times; i++) {
+        if (this.flagged.has(place.variable) && this.isSet(place, left)) return;
+        left--;
+        this.steps(steps);
+      }
+    }
+  }
+
+  /** Reads a flag, in one transfer with what else was fetched since the last execution. */
+  private isSet(place: TensorPlace & { readonly variable: number }, left: number): boolean {
+    this.clock.move('from-device', place.name, storedBytes(place));
+    this.clock.flush('from-device');
+    if (this.loaded.timingOnly) return left <= 0;
+    const value = this.read(place);
+    this.values.set(place.name, value);
+    return Number(readElement(value, 0)) !== 0;
+  }
+
+  private pick({ by, cases }: Extract<HostStep, { op: 'pick' }>): void {
+    const { buckets } = this.signature;
+    const bucketOf = (name: string): Bucket | undefined => buckets.find((b) => b.name === name);
+    const fits = (name: string): boolean =>
+      by.every(({ input, axis }) => {
+        const dim = bucketOf(name)?.inputs.find((p) => p.name === input)?.shape[axis];
+        return typeof dim === 'number' && (this.value(input).shape[axis] ?? Number.POSITIVE_INFINITY) <= dim;
+      });
+    const { timingOnly } = this.loaded;
+    const wanted = this.options.timing?.bucket ?? cases.at(-1)?.bucket;
+    const chosen = cases.find(({ bucket }) => (timingOnly ? bucket === wanted : fits(bucket)));
+    if (chosen === undefined) throw this.noBucket(by, timingOnly ? wanted : undefined);
+    this.bucket = bucketOf(chosen.bucket);
+    this.steps(chosen.steps);
+  }
+
+  private noBucket(by: Extract<HostStep, { op: 'pick' }>['by'], wanted: string | undefined): NeffcError {
+    const names = this.signature.buckets.map((b) => b.name).join(', ');
+    if (wanted !== undefined) return usageError('E2522', `there is no bucket ${wanted}; there are ${names}`);
+    const given = by.map(({ input }) => `${input} is ${shapeText(this.value(input).shape)}`);
+    return badInput('E3545', `no bucket is large enough: ${given.join(', ')}; there are ${names}`);
+  }
+
+  private call(index: number): void {
+    const { artifact, hostOperators, timingOnly } = this.loaded;
+    const operator = artifact.manifest.hostOperators[index];
+    const run = operator && hostOperators.get(operator.op);
+    if (operator === undefined) throw badInput('E3520', `the host program calls host operator ${index}, which does not exist`);
+    this.clock.flush('from-device');
+    this.clock.work(operator.node, operator.modelledNs);
+    if (timingOnly || run === undefined) return;
+    const results = run(operator.inputs.map((input) => this.operand(input)), operator);
+    for (const [i, name] of operator.outputs.entries()) {
+      const result = results[i];
+      if (result === undefined) throw bug('E1524', `host operator ${operator.op} gave ${results.length} results`);
+      this.values.set(name, result);
+    }
+  }
+
+  private operand(operand: HostOperand): HostTensor {
+    if ('value' in operand) return this.value(operand.value);
+    const { index, bytes } = this.loaded.artifact.constants;
+    const entry = index[operand.constant];
+    if (entry === undefined) throw badInput('E3520', `a host operator takes constant ${operand.constant}, which does not exist`);
+    return makeTensor(entry.dtype, entry.shape, bytes.subarray(entry.offset, entry.offset + entry.bytes));
   }
 }

@@ -95,6 +95,16 @@ describe('identities', () => {
     expect(turned).not.toBe(x);
   });
 
+  it('resolves dims that are known', () => {
+    const b = new GraphBuilder('g');
+    const x = b.input('x', tensorType('f32', [6, 4]));
+    const of = (v: Value) => producer(v)?.attrs;
+    expect(of(b.one('reshape', [x], { shape: [-3, -1, 2] }))).toEqual({ shape: [4, 3, 2] });
+    expect(of(b.one('broadcast', [x], { shape: [5, -1, -1] }))).toEqual({ shape: [5, 6, 4] });
+    const sliced = b.one('slice', [x], { starts: [1, 0], sizes: [-1, -1], steps: [2, 1] });
+    expect(of(sliced)).toMatchObject({ sizes: [3, 4] });
+  });
+
   it('merges moves of moves, with both origins', () => {
     const b = new GraphBuilder('g');
     const x = b.input('x', tensorType('f32', [2, 3, 4]));
@@ -152,6 +162,7 @@ describe('errors', () => {
     ['E3230', 'bitnot', {}, /does not take f32/],
     ['E3230', 'not', {}, /does not take f32/],
     ['E3230', 'bitcast', { to: 'i64' }, /not of one width/],
+    ['E3230', 'broadcast', { shape: [4294967296, 4294967296, 2, 3] }, /too many elements/],
     ['E3231', 'cast', { to: 'float' }, /not of kind dtype/],
     ['E3230', 'pad', { low: [0], high: [0, 0] }, /entries for \[2,3\]/],
     ['E1250', 'nothing', {}, /no operator 'nothing'/],

@@ -1,12 +1,13 @@
 // The rewriter: what passes do with it, told in text.
 import { describe, expect, it } from 'vitest';
-import { constantOf, type Graph, type Value } from '../../src/ir/graph.js';
+import { createRandom } from '../../src/base/random.js';
+import { constantOf, countUses, type Graph, producer, type Value } from '../../src/ir/graph.js';
 import { parseGraph } from '../../src/ir/parse.js';
 import { printGraph } from '../../src/ir/print.js';
 import { tensorType } from '../../src/ir/type.js';
 import { GraphBuilder } from '../../src/ops/build.js';
 import { constantBytes } from '../../src/ops/evaluate.js';
-import { rewriteGraph, type Visit } from '../../src/ops/rewrite.js';
+import { type Rewriter, rewriteGraph, type Visit } from '../../src/ops/rewrite.js';
 import { verifyGraph } from '../../src/ops/verify.js';
 
 const text = (g: Graph): string => printGraph(g, constantBytes);
@@ -137,7 +138,32 @@ describe('rewriteGraph', () => {
   it('refuses another type', () => {
     const graph = parseGraph('graph "g" (%0 "x": f32[2]) { %1 = exp(%0) : f32[2] return "y" %1 }');
     const wrong: Visit = (node, rw) => [rw.builder.one('reshape', node.inputs, { shape: [1, 2] })];
-    expect(() => rewriteGraph(graph, wrong)).toThrow(/E1270.*f32\[2\], was replaced by f32\[1,2\]/);
+    expect(() => rewriteGraph(graph, wrong)).toThrow(/E1253.*f32\[2\], was replaced by f32\[1,2\]/);
+  });
+
+  it('counts uses as they are in the end', () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const random = createRandom(seed);
+      const b = new GraphBuilder('random');
+      const values = [b.input('x', tensorType('f32', [2])), b.input('y', tensorType('f32', [2]))];
+      for (let i = 0; i < 30; i++) values.push(b.one('add', [random.pick(values), random.pick(values)]));
+      const graph = b.finish([random.pick(values), random.pick(values)], ['a', 'b']);
+      const seen: Rewriter[] = [];
+      const result = rewriteGraph(graph, (node, rw) => {
+        seen.push(rw);
+        const [x, y] = node.inputs as [Value, Value];
+        const inner = producer(x);
+        if (random.chance(0.2)) return [y];
+        if (random.chance(0.2) && inner !== undefined)
+          return [rw.builder.one('mul', [inner.inputs[0] as Value, y])];
+        if (random.chance(0.2)) rw.builder.one('neg', [x]);
+        return random.chance(0.2) ? [rw.builder.one('sub', [x, rw.builder.one('neg', [y])])] : undefined;
+      });
+      expect(verifyGraph(result)).toEqual([]);
+      const counts = countUses(result.body);
+      for (const node of result.body.nodes)
+        for (const v of node.outputs) if (seen[0]) expect(seen[0].uses(v)).toBe(counts.get(v));
+    }
   });
 
   it('is linear', () => {

@@ -47,7 +47,7 @@ export function allocateMemory(
     SBUF_ALIGN,
     room,
   );
-  const sbufFit = relaxed.needed === undefined ? relaxed : solve(sbuf, SBUF_ALIGN, room);
+  const sbufFit = relaxed.needed === undefined ? relaxed : solve(sbuf, SBUF_ALIGN, room, 'normal');
   const dram = [...lives].filter(([b]) => b.space === 'dram' && b.variable === 'scratch');
   const dramFit = solve(dram, DRAM_ALIGN, target.dram.bytes);
   const fits = sbufFit.needed === undefined && dramFit.needed === undefined;
@@ -138,6 +138,7 @@ function solve(
   list: readonly Lived[],
   align: number,
   capacity: number,
+  effort: 'fast' | 'normal' = 'fast',
 ): { offsets: number[]; height: number; needed?: number } {
   const buffers: AllocBuffer[] = list.map(([b, [first, last]], id) => ({
     id,
@@ -147,7 +148,7 @@ function solve(
     align,
     ...(b.space === 'sbuf' && { partitions: { start: b.start, count: b.parts } }),
   }));
-  const result = allocate({ buffers, capacity }, { effort: 'fast' });
+  const result = allocate({ buffers, capacity }, { effort });
   if ('infeasible' in result)
     return { offsets: buffers.map(() => 0), height: result.needed, needed: result.needed };
   return { offsets: buffers.map((b) => result.offsets.get(b.id) ?? 0), height: result.height };

@@ -22,7 +22,7 @@ export type Effort = 'fast' | 'normal' | 'exhaustive';
 
 /**
  * `pairs`: above so many pairs of simultaneous buffers only sweeps are tried, since pairs cannot be listed.
- * `steps`: the work of the search for one component; on a desktop core about 3e8 a second.
+ * `steps`: the work of the search for one component; on a server core 1e8 to 2e8 a second.
  */
 const LIMITS = {
   fast: { pairs: 500_000, steps: 0 },
@@ -47,8 +47,8 @@ interface Placement {
 
 /**
  * Assigns an address to every buffer so that conflicting ones share none and all end within the capacity, or
- * says where the pressure is. `fast` uses heuristics only (50,000 buffers in a fraction of a second); the others
- * add a search, whose `proven` failures are certain.
+ * says where the pressure is. `fast` uses heuristics only, whose cost grows with the live buffers, not with pairs; the
+ * others add a search, whose `proven` failures are certain.
  * @throws E1501 for a malformed problem or pins that conflict with each other.
  */
 export function allocate(

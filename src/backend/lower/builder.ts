@@ -247,6 +247,15 @@ export class Builder {
   dma(dst: View, src: View): void {
     const bytes = viewShape(dst).reduce((a, b) => a * b, CHIP_DTYPE_BYTES[dst.dtype]);
     if (bytes === 0) return;
+    const cut = panelCut(dst) ?? panelCut(src);
+    if (cut !== undefined) {
+      // Panel by panel, so that each transfer fills one buffer and its readers need not wait for the others.
+      for (let i = 0; i < cut.n; i += cut.size) {
+        const size = Math.min(cut.size, cut.n - i);
+        this.dma(sliceAxis(dst, cut.axis, i, size), sliceAxis(src, cut.axis, i, size));
+      }
+      return;
+    }
     const pieces = Math.min(MAX_PIECES, Math.ceil(bytes / PIECE_BYTES));
     const axis = dst.axes.findIndex((a, i) => a.n >= pieces && (a.p !== 0 || src.axes[i]?.p !== 0));
     if (pieces === 1 || axis < 0) {
@@ -278,6 +287,14 @@ export class Builder {
     const elements = ap.counts.reduce((a, b) => a * b, 1);
     this.load[engine] += (Math.max(elements * inputs, COSTS.minimumCycles) * 1000) / this.target.clockMhz[engine];
   }
+}
+
+/** How to cut a view whose rows fill several panels from partition 0: by 128 steps of its innermost partition axis. */
+function panelCut(v: View): { axis: number; n: number; size: number } | undefined {
+  if (v.space !== 'sbuf' || v.p0 % PARTITIONS !== 0) return undefined;
+  const axis = v.axes.findIndex((a) => a.p > 0 && a.n * a.p > PARTITIONS && PARTITIONS % a.p === 0);
+  const a = v.axes[axis];
+  return a === undefined || a.n * a.p <= PARTITIONS ? undefined : { axis, n: a.n, size: PARTITIONS / a.p };
 }
 
 /** Column views among the scalars, stretched to dst's shape so that tile() cuts them along. */

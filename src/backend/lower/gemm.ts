@@ -13,31 +13,52 @@ export type Epilogue = (psum: View, s0: number, v0: number) => void;
 /** Columns of one PSUM bank, 4-byte elements. */
 export const BANK_COLUMNS = 512;
 
+/** PSUM tiles that accumulate side by side, so that a panel of weights is done with after one visit; half of the banks. */
+const SIDE_BY_SIDE = 4;
+
+/** Weights by range of columns: [k, columns first .. first + size). */
+export type StationaryRanges = (first: number, size: number) => readonly View[];
+
 /**
  * out[s, v] = sum over k of stationary[k, s] * moving[k, v]. Both views have two axes, k on the same partitions.
  */
 export function gemm(c: LowerContext, stationary: View, moving: View, epilogue: Epilogue): void {
-  const [, columns = 1] = viewShape(stationary);
-  const [, total = 1] = viewShape(moving);
   const products = exactProducts(c, stationary, moving);
-  const accumulator = stationary.dtype === 'i8' ? 'i32' : 'f32';
-  for (let s = 0; s < columns; s += PE_COLUMNS) {
-    const rows = Math.min(PE_COLUMNS, columns - s);
-    for (let v = 0; v < total; v += BANK_COLUMNS) {
-      const width = Math.min(BANK_COLUMNS, total - v);
-      const psum = c.b.psum('product', rows, width, accumulator);
-      let start = true;
-      for (const [left, right] of products) {
-        for (const [k, size] of contractionRanges(left)) {
-          const a = sliceAxis(sliceAxis(left, 0, k, size), 1, s, rows);
-          const b = sliceAxis(sliceAxis(right, 0, k, size), 1, v, width);
-          c.b.matmul(singleAp(psum), singleAp(a), singleAp(b), start);
-          start = false;
-        }
+  const ranges = products.map(([a]) => a);
+  const movings = products.map(([, b]) => b);
+  product(c, stationary.axes[1]?.n ?? 1, (first, size) => ranges.map((v) => sliceAxis(v, 1, first, size)), movings, epilogue);
+}
+
+/** The same with the stationary operand given range by range: `ranges` and `movings` correspond part by part. */
+export function product(c: LowerContext, columns: number, ranges: StationaryRanges, movings: readonly View[], epilogue: Epilogue): void {
+  const total = movings[0]?.axes[1]?.n ?? 1;
+  for (let v = 0; v < total; v += BANK_COLUMNS) {
+    const width = Math.min(BANK_COLUMNS, total - v);
+    for (let s = 0; s < columns; s += PE_COLUMNS * SIDE_BY_SIDE) {
+      const tiles: { s: number; parts: readonly View[]; psum: View }[] = [];
+      for (let t = s; t < Math.min(columns, s + PE_COLUMNS * SIDE_BY_SIDE); t += PE_COLUMNS) {
+        const parts = ranges(t, Math.min(PE_COLUMNS, columns - t));
+        const accumulator = parts[0]?.dtype === 'i8' ? 'i32' : 'f32';
+        tiles.push({ s: t, parts, psum: c.b.psum('product', parts[0]?.axes[1]?.n ?? 1, width, accumulator) });
       }
-      epilogue(psum, s, v);
+      accumulateTiles(c, tiles, movings.map((m) => sliceAxis(m, 1, v, width)));
+      for (const t of tiles) epilogue(t.psum, t.s, v);
     }
   }
+}
+
+function accumulateTiles(c: LowerContext, tiles: readonly { parts: readonly View[]; psum: View }[], movings: readonly View[]): void {
+  const [first] = movings;
+  if (first === undefined) return;
+  const ranges = contractionRanges(first);
+  ranges.forEach(([k, size], i) => {
+    for (const { parts, psum } of tiles) {
+      movings.forEach((moving, p) => {
+        const a = sliceAxis(parts[p] as View, 0, k, size);
+        c.b.matmul(singleAp(psum), singleAp(a), singleAp(sliceAxis(moving, 0, k, size)), i === 0 && p === 0);
+      });
+    }
+  });
 }
 
 /** [start, size] of the contraction ranges that one instruction can take. */
@@ -77,11 +98,11 @@ function exactProducts(c: LowerContext, stationary: View, moving: View): [View, 
  * Pairs of parts whose products sum to the product: all there is where operands have one part; of three parts each the six
  * with i + j <= 2, smallest first, since part i of a number is 2^-8i of it (MACHINE 2).
  */
-export function exactPairs(a: readonly View[], b: readonly View[]): [View, View][] {
-  if (a.length === 1 && b.length === 1) return [[a[0] as View, b[0] as View]];
-  const pairs: [View, View][] = [];
+export function exactPairs<T>(a: readonly T[], b: readonly T[]): [T, T][] {
+  if (a.length === 1 && b.length === 1) return [[a[0] as T, b[0] as T]];
+  const pairs: [T, T][] = [];
   for (let sum = 2; sum >= 0; sum--) {
-    for (let i = 0; i <= sum; i++) pairs.push([a[i] as View, b[sum - i] as View]);
+    for (let i = 0; i <= sum; i++) pairs.push([a[i] as T, b[sum - i] as T]);
   }
   return pairs;
 }

@@ -68,32 +68,56 @@ function groupsUsed(step: Step, groupOf: ReadonlyMap<Buffer, number>): number[] 
   return [...found];
 }
 
-/** Puts the filling of unpinned groups before the first step of each node that uses them, into buffers of that node's own. */
+/** Puts the filling of unpinned weights before the first step of each node that uses them, buffer by buffer, into buffers of that node's own. */
 function stream(program: LoweredProgram, usesByStep: readonly (readonly number[])[], pinned: ReadonlySet<number>): { main: Step[]; streamedBytes: number } {
   const main: Step[] = [];
   let origin = -1;
   let here = new Map<Buffer, Buffer>();
+  let filled = new Set<Buffer>();
   let streamedBytes = 0;
   let nextId = program.buffers.length;
+  const fills = program.weights.map((g, i) => (pinned.has(i) ? new Map<Buffer, Step[]>() : fillsByBuffer(g.buffers, g.steps)));
   program.steps.forEach((step, i) => {
     if (step.origin !== origin) {
       origin = step.origin;
       here = new Map();
+      filled = new Set();
     }
     for (const g of usesByStep[i] ?? []) {
       const group = program.weights[g];
-      const first = group?.buffers[0];
-      if (pinned.has(g) || group === undefined || first === undefined || here.has(first)) continue;
+      if (pinned.has(g) || group === undefined) continue;
       for (const b of group.buffers) {
+        if (here.has(b)) continue;
         const { weight: _, ...plain } = b;
         here.set(b, { ...plain, id: nextId++ });
-        streamedBytes += b.bytes * b.parts;
       }
-      for (const s of group.steps) main.push(substitute({ ...s, origin: step.origin }, here));
+      for (const a of accessesOf(step)) {
+        const steps = fills[g]?.get(a.buffer);
+        if (steps === undefined || filled.has(a.buffer)) continue;
+        for (const s of steps) main.push(substitute({ ...s, origin: step.origin }, here));
+        for (const [b, list] of fills[g] ?? []) {
+          if (list !== steps) continue;
+          filled.add(b);
+          streamedBytes += b.bytes * b.parts;
+        }
+      }
     }
     main.push(here.size > 0 ? substitute(step, here) : step);
   });
   return { main, streamedBytes };
+}
+
+/** The steps that fill each buffer; where a step touches several buffers of the group they are filled together. */
+function fillsByBuffer(buffers: readonly Buffer[], steps: readonly Step[]): Map<Buffer, Step[]> {
+  const mine = new Set(buffers);
+  const apart = steps.every((s) => new Set(accessesOf(s).map((a) => a.buffer).filter((b) => mine.has(b))).size === 1);
+  if (!apart) return new Map(buffers.map((b) => [b, steps as Step[]]));
+  const fills = new Map<Buffer, Step[]>(buffers.map((b) => [b, []]));
+  for (const s of steps) {
+    const b = accessesOf(s).find((a) => mine.has(a.buffer))?.buffer;
+    if (b !== undefined) fills.get(b)?.push(s);
+  }
+  return fills;
 }
 
 /** The step with some buffers exchanged for others. */

@@ -107,7 +107,7 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
         const bytes = newBytes(i);
         if (bytes > 0) {
           const free = memory.freeAt(bytes);
-          if (free === undefined && i > oldest + NEAR) continue;
+          if (free === undefined && i !== oldest) continue;
           start = Math.max(start, free ?? memory.now);
         }
         let bank = -1;
@@ -194,9 +194,6 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
     for (const next of after[i] ?? []) if (--(waiting[next] as number) === 0) becomeReady(next);
   }
 }
-
-/** Steps this close to the oldest unissued one are never held back by memory: program order always fits. */
-const NEAR = 32;
 
 /** Bytes of a partition in use over estimated time: a buffer's bytes come back when its last access is done. */
 class MemoryClock {

@@ -3,6 +3,8 @@
 // arithmetic remains. The map of this folder: inputs.ts types the inputs, walk.ts goes through the nodes, table.ts knows
 // the operators, handlers/ imports them.
 import { type Diagnostic, unsupported } from '../../base/diagnostic.js';
+import type { HostTensor } from '../../base/tensor.js';
+import { bytesConstant, type Constant } from '../../ir/constant.js';
 import type { Graph, Value } from '../../ir/graph.js';
 import { GraphBuilder } from '../../ops/build.js';
 import { functionTable } from './functions.js';
@@ -21,6 +23,8 @@ export interface ImportOptions {
   readonly file: string;
   /** Shapes of inputs, by name or 0-based position. */
   readonly inputShapes?: GivenInputs;
+  /** Values of inputs, by name, that are known when the model is compiled: they stay inputs, and nothing reads them. */
+  readonly inputValues?: ReadonlyMap<string, HostTensor>;
   /** Leave open dims symbolic instead of refusing them. */
   readonly keepSymbolic?: boolean;
 }
@@ -56,7 +60,11 @@ export function importOnnx(model: OnnxModel, options: ImportOptions): Imported {
     keepSymbolic: options.keepSymbolic ?? false,
   });
   const scope = new Scope();
-  for (const { name, type } of types) scope.bind(name, builder.input(name, type), { file });
+  for (const { name, type } of types) {
+    const param = builder.input(name, type);
+    const known = options.inputValues?.get(name);
+    scope.bind(name, known === undefined ? param : builder.constant(knownInput(known)), { file });
+  }
   const walk = new Walk(builder, file, functionTable(model.functions));
   const results = walk.graph(model.graph, scope, model.opsets);
   walk.throwFailures();
@@ -66,6 +74,10 @@ export function importOnnx(model: OnnxModel, options: ImportOptions): Imported {
     throw unsupported('E4006', `output '${names[i]}' is of kind ${item.kind}; only tensors can be returned`, { file });
   });
   return { graph: builder.finish(values, names), diagnostics };
+}
+
+function knownInput({ dtype, shape, data }: HostTensor): Constant {
+  return bytesConstant(dtype, shape, data);
 }
 
 function checkOpset({ opsets }: OnnxModel, file: string): void {

@@ -1,17 +1,22 @@
 // Every operator that can be imported, by domain: the one list that the walk and `neffc ops` read.
 import type { Handler, HandlerTable } from './context.js';
 import { CONSTANTS } from './handlers/constants.js';
+import { CONTROL } from './handlers/control.js';
 import { CONVOLUTION } from './handlers/convolution.js';
 import { ELEMENTWISE } from './handlers/elementwise.js';
 import { INDEXING } from './handlers/indexing.js';
 import { LINEAR } from './handlers/linear.js';
 import { NORMALIZATION } from './handlers/normalization.js';
 import { POOLING } from './handlers/pooling.js';
+import { QUANTISED, QUANTISED_CONTRIB } from './handlers/quantised.js';
+import { RECURRENT } from './handlers/recurrent.js';
 import { REDUCE } from './handlers/reduce.js';
+import { RESIZE } from './handlers/resize.js';
 import { SHAPE } from './handlers/shape.js';
 
 const DOMAINS: ReadonlyMap<string, readonly HandlerTable[]> = new Map([
-  ['', [ELEMENTWISE, CONSTANTS, SHAPE, INDEXING, REDUCE, LINEAR, CONVOLUTION, POOLING, NORMALIZATION]],
+  ['', [ELEMENTWISE, CONSTANTS, SHAPE, INDEXING, REDUCE, LINEAR, CONVOLUTION, POOLING, NORMALIZATION, CONTROL, RESIZE, RECURRENT, QUANTISED]],
+  ['com.microsoft', [QUANTISED_CONTRIB]],
 ]);
 
 /** For each domain, its operators with the versions from which each importer holds. */

@@ -29,8 +29,11 @@ function rowNumbers(c: LowerContext, view: View): RowNumbers {
 
 const ELEMENT = (size: number): 1 | 2 | 4 | 8 => size as 1 | 2 | 4 | 8;
 
-/** rows[i] of `run` elements each, at element (index[i] + offset) of `table`, to row i of `dense`; or back (`scatter`). */
-function indirect(c: LowerContext, table: View, dense: View, rows: RowNumbers, run: number, scatter: boolean, bound: number, first = 0, count = rows.count): void {
+/**
+ * The `run` elements from element index[i] of `table` on, to row i of `dense`; or back (`scatter`). Indices are checked
+ * against the table's `total` elements.
+ */
+function indirect(c: LowerContext, table: View, dense: View, rows: RowNumbers, run: number, scatter: boolean, total: number, first = 0, count = rows.count): void {
   const size = CHIP_DTYPE_BYTES[table.dtype];
   const side = (view: View, chosen: boolean): BufferDmaSide => ({
     space: 'dram', variable: 0, offset: view.f0 * size, partition: 0, partitionDim: -1, reg: -1,
@@ -40,7 +43,7 @@ function indirect(c: LowerContext, table: View, dense: View, rows: RowNumbers, r
     elementBytes: ELEMENT(size),
     src: side(scatter ? dense : table, !scatter),
     dst: side(scatter ? table : dense, scatter),
-    indirect: { side: scatter ? 'dst' : 'src', space: 'dram', variable: 0, partition: 0, offset: first * 4, bound, add: 0 },
+    indirect: { side: scatter ? 'dst' : 'src', space: 'dram', variable: 0, partition: 0, offset: first * 4, bound: total - run + 1, add: 0 },
     indexBuffer: rows.buffer,
   };
   c.b.transfer([descriptor]);
@@ -296,7 +299,7 @@ const dynamicSlice: Kernel = (c, node) => {
   const sizes = node.attrs.sizes as readonly number[];
   const run = sizes.at(-1) ?? 1;
   const rows = boxRows(c, starts, shape, sizes);
-  indirect(c, rowMajor(c, x), c.resultInDram(out), rows, run, false, elementCount(shape) - run + 1);
+  indirect(c, rowMajor(c, x), c.resultInDram(out), rows, run, false, elementCount(shape));
 };
 
 const dynamicUpdateSlice: Kernel = (c, node) => {
@@ -306,7 +309,7 @@ const dynamicUpdateSlice: Kernel = (c, node) => {
   const sizes = c.shape(update);
   const home = copyInDram(c, x, out);
   const run = sizes.at(-1) ?? 1;
-  indirect(c, home, rowMajor(c, update), boxRows(c, starts, shape, sizes), run, true, elementCount(shape) - run + 1);
+  indirect(c, home, rowMajor(c, update), boxRows(c, starts, shape, sizes), run, true, elementCount(shape));
 };
 
 export const INDEXING: Readonly<Record<string, Kernel>> = {

@@ -1,10 +1,12 @@
 // matmul: contraction on partitions. The result may have either its rows or its columns on partitions: whichever the
 // consumers want decides which operand is stationary. Bias and activation ride on the eviction from PSUM.
 import type { ActFunction } from '../../../isa/functions.js';
-import type { Node, Value } from '../../../ir/graph.js';
+import type { Constant } from '../../../ir/constant.js';
+import { constantOf, type Node, type Value } from '../../../ir/graph.js';
 import { elementCount } from '../../../ir/type.js';
+import { CHIP_DTYPE_BYTES } from '../../../isa/operands.js';
 import type { LowerContext } from '../context.js';
-import { contractible, gemm } from '../gemm.js';
+import { BANK_COLUMNS, contractible, type Epilogue, exactPairs, gemm, product, stationaryParts, threeParts } from '../gemm.js';
 import type { Kernel } from '../kernel.js';
 import { broadcastView, permuteView, reshapeView, sliceAxis, sliceView, viewShape, type View } from '../view.js';
 
@@ -26,29 +28,83 @@ function linear(c: LowerContext, node: Node, a: Value, b: Value, out: Value): vo
   const n = shape[rank - 1] ?? 1;
   const k = c.shape(a)[rankA - 1] ?? 1;
   const rows = elementCount(shape) / n;
-  const left = matrix(c.fetch(a, [rankA - 1]), k, rows, rankA - 1);
-  const right = matrix(c.fetch(b, [rankB - 2]), k, n, rankB - 2);
+  const left = matrix(c, c.fetch(a, [rankA - 1]), k, rows, rankA - 1);
   const wanted = c.plan.wanted.get(out);
-  const byColumns = wanted === undefined ? n >= 64 || rows > 128 : wanted.includes(rank - 1);
+  const byColumns = wanted === undefined ? n >= 64 || rows > 128 : wanted.includes(rank - 1) || (rows < 32 && n >= 128);
   const bias = node.attrs.bias === true ? (node.inputs[2] as Value) : undefined;
   if (byColumns) {
     const home = c.result(out, [rank - 1]);
-    const target = matrix(home, n, rows, rank - 1);
+    const target = matrix(c, home, n, rows, rank - 1);
     const column = bias && reshapeView(c.fetch(bias, [0]), [n, 1]);
-    gemm(c, right, left, (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, column && sliceAxis(column, 0, s, psum.axes[0]?.n ?? 1), undefined));
+    const done: Epilogue = (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, column && sliceAxis(column, 0, s, psum.axes[0]?.n ?? 1), undefined);
+    const weights = constantOf(b);
+    if (weights === undefined) gemm(c, matrix(c, c.fetch(b, [rankB - 2]), k, n, rankB - 2), left, done);
+    else byRanges(c, weights, k, n, left, done);
     return;
   }
   const lanes = shape.map((_, i) => i).slice(0, -1);
   const home = c.result(out, lanes);
   const target = reshapeView(home, [rows, n]) as View;
   const row = bias && (reshapeView(c.fetchBroadcast(bias, shape, lanes), [rows, n]) ?? undefined);
-  gemm(c, left, right, (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, undefined, row && cut(row, psum, s, v)));
+  const done: Epilogue = (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, undefined, row && cut(row, psum, s, v));
+  const weights = constantOf(b);
+  if (weights === undefined) {
+    gemm(c, left, matrix(c, c.fetch(b, [rankB - 2]), k, n, rankB - 2), done);
+    return;
+  }
+  // One bank of columns at a time, so that a range of weights is given back before the next is needed.
+  const ranges = weightRanges(c, weights, k, n, left.dtype, BANK_COLUMNS);
+  const stationaries = left.dtype === 'f32' && !c.b.target.peFp32 ? threeParts(c, left) : [left];
+  for (let v = 0; v < n; v += BANK_COLUMNS) {
+    const pairs = exactPairs(stationaries, ranges(v, Math.min(BANK_COLUMNS, n - v)));
+    product(c, rows, (first, size) => pairs.map(([x]) => sliceAxis(x, 1, first, size)), pairs.map(([, y]) => y), (psum, s, w) => done(psum, s, v + w));
+  }
 }
 
-/** The view as [axis on partitions, everything else]. */
-function matrix(v: View, lanes: number, rest: number, axis: number): View {
+/** Bytes of a weight's row in DRAM that make transfers efficient. */
+const ROW_BYTES = 2048;
+
+/** Constant weights [k, n] by ranges of columns, each a few buffers that are given back after one use. */
+function weightRanges(c: LowerContext, weights: Constant, k: number, n: number, dtype: View['dtype'], step: number): (first: number, size: number) => View[] {
+  const loaded = new Map<number, View[]>();
+  const flat: Constant = { dtype: weights.dtype, shape: [k, n], recipe: { kind: 'apply', op: 'reshape', attrs: { shape: [k, n] }, inputs: [weights], result: 0 } };
+  return (first, size) => {
+    const start = Math.floor(first / step) * step;
+    let parts = loaded.get(start);
+    if (parts === undefined) {
+      const width = Math.min(step, n - start);
+      const range: Constant = n === width ? flat : {
+        dtype: flat.dtype, shape: [k, width],
+        recipe: { kind: 'apply', op: 'slice', attrs: { starts: [0, start], sizes: [k, width], steps: [1, 1] }, inputs: [flat], result: 0 },
+      };
+      parts = stationaryParts(c, range, dtype);
+      loaded.set(start, parts);
+    }
+    return parts.map((v) => sliceAxis(v, 1, first - start, size));
+  };
+}
+
+/** Constant weights stationary, 128 columns at a time. */
+function byRanges(c: LowerContext, weights: Constant, k: number, n: number, left: View, done: Epilogue): void {
+  const step = Math.max(128, Math.floor(ROW_BYTES / CHIP_DTYPE_BYTES[left.dtype] / 128) * 128);
+  const ranges = weightRanges(c, weights, k, n, left.dtype, step);
+  const movings = left.dtype === 'f32' && !c.b.target.peFp32 ? threeParts(c, left) : [left];
+  const pairs = exactPairs(movings.map((_, i) => i), movings.map((_, i) => i));
+  product(c, n, (first, size) => {
+    const parts = ranges(first, size);
+    return pairs.map(([i]) => parts[i] as View);
+  }, pairs.map(([, j]) => movings[j] as View), done);
+}
+
+/** The view as [axis on partitions, everything else]; a layout whose other axes do not merge is copied dense. */
+function matrix(c: LowerContext, v: View, lanes: number, rest: number, axis: number): View {
   const order = [axis, ...v.axes.map((_, i) => i).filter((i) => i !== axis)];
-  return reshapeView(permuteView(v, order), [lanes, rest]) as View;
+  const turned = permuteView(v, order);
+  const merged = reshapeView(turned, [lanes, rest]);
+  if (merged !== undefined) return merged;
+  const dense = c.b.sbuf('dense', v.dtype, viewShape(turned), [0]);
+  c.b.copy(dense, turned);
+  return reshapeView(dense, [lanes, rest]) as View;
 }
 
 function cut(v: View, psum: View, s: number, n: number): View {

@@ -1,5 +1,6 @@
 // Axes and bounds as PyTorch counts them: negative ones from the end.
 import { badInput } from '../../../base/diagnostic.js';
+import { broadcastAll } from '../../../ops/shape-math.js';
 import type { Lowering } from '../lower/lowering.js';
 
 /** An axis 0 <= axis < rank; a tensor of rank 0 has the axes 0 and -1 all the same. E3372 outside. */
@@ -30,4 +31,11 @@ export function rangeOf(start: number | undefined, end: number | undefined, step
   const from = clampTo(start ?? 0);
   const to = clampTo(end ?? size);
   return { start: from, size: Math.max(0, Math.ceil((to - from) / step)) };
+}
+
+/** The shape to which all broadcast. E3373 where there is none. */
+export function commonShape(c: Lowering, shapes: readonly (readonly number[])[]): readonly number[] {
+  return broadcastAll(shapes, (reason) => {
+    throw badInput('E3373', reason, c.where());
+  }) as readonly number[];
 }

@@ -91,6 +91,10 @@ export class Args {
     return item;
   }
 
+  has(name: string): boolean {
+    return this.bound.has(name);
+  }
+
   isNone(name: string): boolean {
     return this.item(name).kind === 'none';
   }

@@ -1,0 +1,56 @@
+// Facts about graphs that passes need, give and keep. Each has a test that shares nothing with the passes: the runner takes
+// no pass's word for a fact when it verifies.
+import type { Graph, Node, Region } from '../ir/graph.js';
+import { elementCount, staticShape, type TensorType } from '../ir/type.js';
+
+export type Fact = 'static' | 'flat' | 'lowerable';
+
+/** What each fact says, and the first thing that contradicts it; undefined where it holds. */
+export const FACTS: Readonly<Record<Fact, { readonly doc: string; violation(graph: Graph): string | undefined }>> = {
+  static: {
+    doc: 'every dim is an integer',
+    violation: (graph) => find(graph.body, symbolic),
+  },
+  flat: {
+    doc: 'no node has regions',
+    violation: (graph) => find(graph.body, (node) => node.regions.length > 0),
+  },
+  lowerable: {
+    doc: 'no operator in a form that has to be expanded first',
+    violation: (graph) => find(graph.body, (node) => symbolic(node) === false && expandable(node)),
+  },
+};
+
+/** Text of the first node for which `bad` holds. */
+function find(region: Region, bad: (node: Node) => boolean): string | undefined {
+  for (const node of region.nodes) {
+    if (bad(node)) return `${node.op} (node ${node.id}${node.origins[0] ? ` from '${node.origins[0].node}'` : ''})`;
+    for (const inner of node.regions) {
+      const found = find(inner, bad);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+const isSymbolic = (t: TensorType): boolean => staticShape(t) === undefined;
+
+function symbolic(node: Node): boolean {
+  return node.inputs.some((v) => isSymbolic(v.type)) || node.outputs.some((v) => isSymbolic(v.type));
+}
+
+const WINDOWED = new Set(['conv', 'conv_transpose', 'max_pool', 'avg_pool']);
+const REDUCED = new Set(['reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min', 'reduce_prod', 'argmax', 'argmin']);
+
+/** Forms that the expand passes take apart. Shapes are static. */
+function expandable(node: Node): boolean {
+  const count = (t: TensorType | undefined): number => (t === undefined ? 1 : elementCount(t.shape as readonly number[]));
+  const [x, w] = node.inputs;
+  if (node.outputs.every((v) => count(v.type) === 0)) return true;
+  if (node.op === 'attention') return true;
+  if (WINDOWED.has(node.op) && (x?.type.shape.length ?? 0) > 4) return true;
+  if ((node.op === 'matmul' || node.op === 'conv') && (x?.type.dtype === 'u8' || w?.type.dtype === 'u8')) return true;
+  if (node.op === 'conv' && node.attrs.groups !== 1 && w?.def.kind !== 'constant') return true;
+  if (node.op === 'conv_transpose' && w?.def.kind !== 'constant') return true;
+  return REDUCED.has(node.op) && count(x?.type) === 0;
+}
