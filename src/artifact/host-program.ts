@@ -46,7 +46,11 @@ const STEP_KEYS = {
     from: optional(text),
   }),
   get: record<Extract<HostStep, { op: 'get' }>>({ op: () => 'get', tensor: text }),
-  execute: record<Extract<HostStep, { op: 'execute' }>>({ op: () => 'execute', executable: text, stages: optional(list(text)) }),
+  execute: record<Extract<HostStep, { op: 'execute' }>>({
+    op: () => 'execute',
+    executable: text,
+    stages: optional(list(text)),
+  }),
   while: record<Extract<HostStep, { op: 'while' }>>({
     op: () => 'while',
     flag: text,
@@ -60,12 +64,15 @@ const STEP_KEYS = {
   call: record<Extract<HostStep, { op: 'call' }>>({ op: () => 'call', operator: count }),
 } satisfies { readonly [O in HostStep['op']]: Decode<Extract<HostStep, { op: O }>> };
 
+/** All steps, as docs/artifact.md lists them. */
+export const STEP_NAMES = Object.keys(STEP_KEYS) as readonly HostStep['op'][];
+
 const decodeStep: Decode<HostStep> = (value, path) => {
   // Steps nest through their path, whose length bounds the recursion.
   if (path.split('.steps').length > MAX_DEPTH) return fail(path, `is nested deeper than ${MAX_DEPTH}`);
   const op = typeof value === 'object' && value !== null && 'op' in value ? value.op : undefined;
   const found = Object.entries(STEP_KEYS).find(([name]) => name === op);
-  if (found === undefined) return fail(`${path}.op`, `is none of ${Object.keys(STEP_KEYS).join(', ')}`);
+  if (found === undefined) return fail(`${path}.op`, `is none of ${STEP_NAMES.join(', ')}`);
   return found[1](value, path);
 };
 

@@ -32,9 +32,6 @@ export function fail(path: string, fact: string): never {
 export const text: Decode<string> = (value, path) =>
   typeof value === 'string' ? value : fail(path, 'is not a string');
 
-export const flag: Decode<boolean> = (value, path) =>
-  typeof value === 'boolean' ? value : fail(path, 'is neither true nor false');
-
 export const finite: Decode<number> = (value, path) =>
   typeof value === 'number' && Number.isFinite(value) ? value : fail(path, 'is not a number');
 

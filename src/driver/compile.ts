@@ -1,18 +1,20 @@
 // The readable pipeline: file -> graph -> passes -> backend -> artifact. Each step is a named stage that the caller may watch.
 import type { Diagnostic } from '../base/diagnostic.js';
 import { ConstantStore } from '../artifact/constants.js';
-import type { ArtifactDraft, ExecutableInfo, ModelSignature } from '../artifact/model.js';
+import type { ArtifactDraft, ExecutableInfo } from '../artifact/model.js';
+import type { ModelSignature } from '../artifact/signature.js';
 import { compileGraph, type CompiledExecutable } from '../backend/compile.js';
 import { ENGINES, TICKS_PER_NS, type EngineName, type Target } from '../chip/target.js';
 import type { Graph } from '../ir/graph.js';
+import { printGraph } from '../ir/print.js';
 import { constantBytes } from '../ops/evaluate.js';
 import type { Program, Variable } from '../isa/program.js';
 import { runPasses, type PassOptions } from '../passes/pipeline.js';
 import { simulateTiming } from '../sim/simulate.js';
 import { debugInfo } from './debug-info.js';
+import { requireKernels } from './supported.js';
 import { loadModel, type InputShapes } from './load-model.js';
-
-export const VERSION = '0.1.0';
+import { VERSION } from './version.js';
 
 export interface CompileOptions {
   readonly target: Target;
@@ -24,8 +26,10 @@ export interface CompileOptions {
   readonly preprocess: ReadonlyMap<string, string>;
   readonly level: number;
   readonly passes?: Partial<PassOptions>;
-  /** Called as each stage ends. */
+  /** Called as each stage ends, with what it made. */
   readonly onStage?: (stage: string, data?: unknown) => void;
+  /** Told of the graph as it stands: what a reproducer of a later failure needs. */
+  readonly onGraph?: (graph: Graph) => void;
 }
 
 export interface ExecutableReport {
@@ -57,9 +61,12 @@ export function compileModel(path: string, options: CompileOptions): CompileResu
   const stage = options.onStage ?? (() => undefined);
   const { target } = options;
   const source = loadModel(path, options.inputShapes);
+  options.onGraph?.(source.graph);
   stage('import', source.graph);
   const graph = runPasses(source.graph, { target, autoCast: options.autoCast, autoCastType: options.autoCastType, level: options.level, ...options.passes });
+  options.onGraph?.(graph);
   stage('passes', graph);
+  requireKernels(graph);
   const compiled = compileGraph(graph, target, { kind: 'graph', name: 'main', level: options.level, onStage: (s, data) => stage(s, data) });
   const { variables, store } = placeConstants(compiled);
   stage('constants');
@@ -133,7 +140,7 @@ function assemble(name: string, graph: Graph, compiled: CompiledExecutable, prog
     executables: [info],
     debug: debugInfo(compiled),
     constants: store,
-    graphText: graph.name,
+    graphText: printGraph(graph, constantBytes),
   };
 }
 

@@ -1,5 +1,5 @@
 // The debug map of an artifact: which source node each instruction comes from.
-import type { DebugInfo, DebugStream, Origin } from '../artifact/model.js';
+import type { DebugInfo, DebugStream, Origin } from '../artifact/debug.js';
 import type { CompiledExecutable } from '../backend/compile.js';
 import { ENGINES } from '../chip/target.js';
 

@@ -40,7 +40,7 @@ function symbolic(node: Node): boolean {
 }
 
 const WINDOWED = new Set(['conv', 'conv_transpose', 'max_pool', 'avg_pool']);
-const REDUCED = new Set(['reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min', 'reduce_prod', 'argmax', 'argmin']);
+const REDUCED = new Set(['reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min', 'reduce_prod']);
 
 /** Forms that the expand passes take apart. Shapes are static. */
 function expandable(node: Node): boolean {
@@ -48,6 +48,7 @@ function expandable(node: Node): boolean {
   const [x, w] = node.inputs;
   if (node.outputs.every((v) => count(v.type) === 0)) return true;
   if (node.op === 'attention') return true;
+  if (node.op === 'avg_pool' && (node.attrs.uncounted as readonly number[]).length > 0) return true;
   if (WINDOWED.has(node.op) && (x?.type.shape.length ?? 0) > 4) return true;
   if ((node.op === 'matmul' || node.op === 'conv') && (x?.type.dtype === 'u8' || w?.type.dtype === 'u8')) return true;
   if (node.op === 'conv' && node.attrs.groups !== 1 && w?.def.kind !== 'constant') return true;

@@ -1,8 +1,8 @@
 // Looking at operands: what rules of all themes ask about values. Pure questions, and constants in another form.
 import { isFloat } from '../base/dtype.js';
 import { elementCount } from '../base/tensor.js';
-import type { Constant } from '../ir/constant.js';
-import { constantOf, type Node, producer, type Value } from '../ir/graph.js';
+import type { Attr, Attrs, Constant } from '../ir/constant.js';
+import { constantOf, type Node, producer, type Region, type Value } from '../ir/graph.js';
 import { staticShape } from '../ir/type.js';
 import type { GraphBuilder } from '../ops/build.js';
 import { constantNumbers } from '../ops/evaluate.js';
@@ -104,4 +104,14 @@ export function vectorAlong(
 export function withRank(b: GraphBuilder, c: Value, rank: number): Value {
   const own = dimsOf(c) ?? [];
   return b.one('reshape', [c], { shape: [...range(rank - own.length).map(() => 1), ...own] });
+}
+
+/** Nodes of a region and of those inside it. */
+export function nodeCount(region: Region): number {
+  return region.nodes.reduce((n, node) => n + 1 + node.regions.reduce((m, r) => m + nodeCount(r), 0), 0);
+}
+
+/** These attributes of a node, for another node. */
+export function picked(attrs: Attrs, ...names: readonly string[]): Attrs {
+  return Object.fromEntries(names.map((name): [string, Attr] => [name, attrs[name] as Attr]));
 }

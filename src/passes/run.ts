@@ -8,6 +8,7 @@ import { printGraph } from '../ir/print.js';
 import { constantBytes } from '../ops/evaluate.js';
 import { checkGraph } from '../ops/verify.js';
 import { FACTS, type Fact } from './facts.js';
+import { nodeCount } from './match.js';
 import { isGroup, type Pass, type PassContext, type PipelineEntry } from './pass.js';
 
 export interface RunOptions extends Omit<PassContext, 'rewrite'> {
@@ -170,10 +171,6 @@ class Runner {
     if (names?.includes('all') || names?.includes(pass.name))
       this.options.onText?.(`${when} ${pass.name}`, printGraph(this.graph, constantBytes));
   }
-}
-
-export function nodeCount(region: Region): number {
-  return region.nodes.reduce((n, node) => n + 1 + node.regions.reduce((m, r) => m + nodeCount(r), 0), 0);
 }
 
 function reproducer(pass: Pass, graph: Graph, options: RunOptions, message: string): Reproducer {

@@ -71,7 +71,12 @@ export class HostClock {
     this.spend('host-operator', name, Math.ceil(ns * TICKS_PER_NS), {});
   }
 
-  private spend(kind: EventKind, name: string, ticks: number, more: { bytes?: number; deviceStart?: number }): void {
+  private spend(
+    kind: EventKind,
+    name: string,
+    ticks: number,
+    more: { bytes?: number; deviceStart?: number },
+  ): void {
     const start = this.now;
     this.now += ticks;
     this.events.push({ kind, name, start, end: this.now, bytes: 0, ...more });

@@ -1,9 +1,18 @@
 // Tensors on their way between host and device: the source's element type and shape on the host, the storage type in DRAM.
 // A conversion never loses bits silently; padding to a bucket and cropping to a length are the only changes of shape.
 import type { InputPort, OutputPort, TensorPlace } from '../artifact/signature.js';
-import { badInput, bug } from '../base/diagnostic.js';
+import { badInput, bug, usageError } from '../base/diagnostic.js';
 import { DTYPES, type DType, elementBytes, isInteger } from '../base/dtype.js';
-import { elementCount, fromNumbers, type HostTensor, makeTensor, shapeText, toNumbers, typedView, zeros } from '../base/tensor.js';
+import {
+  elementCount,
+  fromNumbers,
+  type HostTensor,
+  makeTensor,
+  shapeText,
+  toNumbers,
+  typedView,
+  zeros,
+} from '../base/tensor.js';
 
 /** The shape of a place whose dims are all numbers. @throws E1521 */
 export function fixedShape(place: TensorPlace): readonly number[] {
@@ -21,7 +30,12 @@ export function requireInput(port: InputPort, given: HostTensor, dims: Map<strin
   const shown = `${given.dtype} ${shapeText(given.shape)}`;
   const wanted = `${port.dtype} ${port.shape.length === 0 ? 'scalar' : port.shape.join('x')}`;
   const refuse = (): never => {
-    throw badInput('E3541', `input ${port.name} is ${shown}; the model takes ${wanted}`, {}, 'dump --signature shows the inputs');
+    throw badInput(
+      'E3541',
+      `input ${port.name} is ${shown}; the model takes ${wanted}`,
+      {},
+      'dump --signature shows the inputs',
+    );
   };
   if (given.dtype !== port.dtype || given.shape.length !== port.shape.length) refuse();
   for (const [axis, dim] of port.shape.entries()) {
@@ -31,9 +45,14 @@ export function requireInput(port: InputPort, given: HostTensor, dims: Map<strin
   }
 }
 
-/** An input that a request leaves out. */
-export function filledInput(port: InputPort, value: number): HostTensor {
-  const shape = fixedShape(port);
+/** An input that a request leaves out; `dims` are the named dims that other inputs have given. @throws E2521 for one that none gave */
+export function filledInput(port: InputPort, value: number, dims: ReadonlyMap<string, number>): HostTensor {
+  const shape = port.shape.map((dim) => {
+    const size = typeof dim === 'number' ? dim : dims.get(dim);
+    if (size === undefined)
+      throw usageError('E2521', `input ${port.name} is missing, and no other input has its dim ${dim}`);
+    return size;
+  });
   return fromNumbers(port.dtype, shape, new Float64Array(elementCount(shape)).fill(value));
 }
 
@@ -98,7 +117,10 @@ export function toStorage(place: TensorPlace, t: HostTensor): Uint8Array {
   for (let i = 0; i < from.length; i++) {
     const value = from[i]!;
     if (value < min || value > max) {
-      throw badInput('E3542', `element ${i} of ${place.name} is ${value}, which ${storage} on the device does not hold`);
+      throw badInput(
+        'E3542',
+        `element ${i} of ${place.name} is ${value}, which ${storage} on the device does not hold`,
+      );
     }
   }
   return stored.data;

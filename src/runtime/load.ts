@@ -3,7 +3,7 @@
 import { originFinder } from '../artifact/debug.js';
 import type { Artifact } from '../artifact/model.js';
 import type { ModelSignature } from '../artifact/signature.js';
-import { badInput, doesNotFit, NeffcError, usageError } from '../base/diagnostic.js';
+import { badInput, doesNotFit, NeffcError, unsupported, usageError } from '../base/diagnostic.js';
 import { COSTS, type Target, TICKS_PER_NS } from '../chip/target.js';
 import {
   type CheckMode,
@@ -18,7 +18,7 @@ import { type MemoryTable, memoryTable, memoryText } from './memory.js';
 import { modelExecutables, modelOf, modelProgram } from './model-program.js';
 
 export interface LoadOptions {
-  /** Copies of the artifact, each on cores of its own; default 1. */
+  /** Copies of the artifact, each on a core of its own; default 1, and one of a pipeline. */
   readonly cores?: number;
   readonly sharedWeights?: boolean;
   /** A chip other than the artifact's, e.g. with less memory. */
@@ -55,11 +55,17 @@ export interface Loaded {
 }
 
 /**
- * @throws E2042 (cores), E5110 with the memory table where a chip's memory is too small, E3530 where host operators are missing
+ * @throws E2042 (cores), E4510 (copies of a pipeline), E5110 with the memory table where a chip's memory is too small, E3530 where host operators are missing
  */
 export function loadArtifact(artifact: Artifact, options: LoadOptions = {}): Loaded {
   const { cores = 1, sharedWeights = false, hostOperators = new Map(), timingOnly = false } = options;
   if (!Number.isInteger(cores) || cores < 1) throw usageError('E2042', `${cores} is no number of cores`);
+  if (cores > 1 && artifact.header.coreCount > 1) {
+    throw unsupported(
+      'E4510',
+      `the artifact is a pipeline of ${artifact.header.coreCount} cores; a load holds one copy of it, not ${cores}`,
+    );
+  }
   const target = options.target ?? artifact.manifest.target;
   const physical = cores * artifact.header.coreCount;
   const memory = memoryTable(artifact, { target, cores: physical, sharedWeights });
@@ -132,7 +138,8 @@ class ModelOnDevice implements LoadedModel {
   execute(executions: readonly Execution[], options: ExecuteOptions): ExecutionResult {
     // Executions that count on chip semaphores differ from one time to the next.
     const repeats = executions.every((e) => (e.registers?.size ?? 0) === 0);
-    const key = repeats && this.known && JSON.stringify([executions.map((e) => [e.core, e.executable]), options]);
+    const key =
+      repeats && this.known && JSON.stringify([executions.map((e) => [e.core, e.executable]), options]);
     const known = key && this.known?.get(key);
     if (known) return known;
     try {

@@ -2,6 +2,7 @@
 // up: what several models of a core have in common (microcode, segments, equal constants, scratchpad) stands in the first row.
 // Known from the artifact alone; nothing is loaded to make the table.
 import type { Artifact } from '../artifact/model.js';
+import type { ModelSignature } from '../artifact/signature.js';
 import type { Target } from '../chip/target.js';
 import { ENGINES } from '../chip/target.js';
 import { DESCRIPTOR_BYTES } from '../isa/dma-codec.js';
@@ -40,7 +41,7 @@ export interface MemoryTable {
 
 export interface MemoryOptions {
   readonly target: Target;
-  /** Physical cores; chips are filled in order. */
+  /** Physical cores, a multiple of the artifact's; chips are filled in order. */
   readonly cores: number;
   /** One copy of the constants for each chip instead of each core. */
   readonly sharedWeights: boolean;
@@ -77,62 +78,112 @@ function constantBytes(variables: readonly Variable[]): number {
   return total;
 }
 
-/** The columns of each model of a core, in order: what an earlier model has already is not counted again. */
-function coreColumns(artifact: Artifact, ownConstants: boolean): (readonly [model: string, columns: Columns])[] {
+/** What was counted before, on the core or, in a pipeline, on the cores of earlier stages. */
+interface Counted {
+  readonly variables: Set<Variable>;
+  readonly executables: Set<number>;
+  constants: number;
+}
+
+/** The variables that an executable touches, with the tensors of its model. */
+function touched(artifact: Artifact, model: ModelSignature, executable: number): Set<Variable> {
+  const name = artifact.program.executables[executable]?.name ?? '';
+  return variablesOf(artifact, { ...model, executables: [name] });
+}
+
+/** Scratch through which stages of a pipeline hand on tensors: it belongs to several cores. */
+function scratchBetweenStages(artifact: Artifact): Set<Variable> {
+  const coreOf = new Map<Variable, number>();
+  const between = new Set<Variable>();
+  for (const model of artifact.manifest.models) {
+    for (const i of modelExecutables(artifact, model.name)) {
+      const core = artifact.executables[i]?.core ?? 0;
+      for (const v of touched(artifact, model, i)) {
+        if (v.kind === 'scratch' && (coreOf.get(v) ?? core) !== core) between.add(v);
+        coreOf.set(v, core);
+      }
+    }
+  }
+  return between;
+}
+
+const bytesOf = (variables: Iterable<Variable>): number => sum([...variables].map((v) => v.bytes));
+
+/** The columns of each model on the core of a stage, in order: what was counted before is not counted again. */
+function coreColumns(
+  artifact: Artifact,
+  stage: number,
+  counted: Counted,
+): (readonly [model: string, Columns])[] {
   const { program, manifest, executables: infos } = artifact;
-  const seen = new Set<Variable>();
-  const countedExecutables = new Set<number>();
-  let constantsSoFar = 0;
+  const between = scratchBetweenStages(artifact);
   let scratchSoFar = 0;
   return manifest.models.map((model, first) => {
-    const indices = modelExecutables(artifact, model.name);
-    const fresh = indices.filter((i) => !countedExecutables.has(i));
-    for (const i of fresh) countedExecutables.add(i);
-    const own = fresh.flatMap((i) => program.executables[i] ?? []);
-    const used = variablesOf(artifact, model);
-    const tensors = [...used].filter((v) => v.kind !== 'constant' && v.kind !== 'scratch' && !seen.has(v));
-    for (const v of used) seen.add(v);
-    const constants = constantBytes([...seen].filter((v) => v.kind === 'constant'));
+    const indices = modelExecutables(artifact, model.name).filter((i) => infos[i]?.core === stage);
+    const own = indices
+      .filter((i) => !counted.executables.has(i))
+      .flatMap((i) => program.executables[i] ?? []);
+    for (const i of indices) counted.executables.add(i);
+    const perExecutable = indices.map((i) => touched(artifact, model, i));
+    const fresh = new Set(
+      perExecutable.flatMap((used) => [...used].filter((v) => !counted.variables.has(v))),
+    );
+    for (const v of fresh) counted.variables.add(v);
+    const constants = constantBytes([...counted.variables].filter((v) => v.kind === 'constant'));
     const scratch = Math.max(
       scratchSoFar,
-      ...indices.map((i) => {
-        const info = infos[i];
-        const executable = program.executables[i];
-        if (info === undefined || executable === undefined) return 0;
-        const mine = variablesOf(artifact, { ...model, executables: [executable.name] });
-        return sum([...mine].filter((v) => v.kind === 'scratch').map((v) => v.bytes));
-      }),
+      ...perExecutable.map((used) =>
+        bytesOf([...used].filter((v) => v.kind === 'scratch' && !between.has(v))),
+      ),
     );
     const common = first === 0;
     const columns = withTotal({
-      ...EMPTY,
       model_code:
         sum(own.map((e) => codeBytes(e.load) + codeBytes(e.main))) +
         (common ? MICROCODE_BYTES + sum(program.segments.map((s) => codeBytes(s.code))) : 0),
-      constants: ownConstants ? constants - constantsSoFar : 0,
-      tensors: sum(tensors.map((v) => v.bytes)),
+      constants: constants - counted.constants,
+      tensors: bytesOf([...fresh].filter((v) => v.kind !== 'constant' && v.kind !== 'scratch')),
+      scratchpad: bytesOf([...fresh].filter((v) => between.has(v))),
       shared_scratchpad: scratch - scratchSoFar,
       dma_rings:
         DESCRIPTOR_BYTES *
         (sum(own.map((e) => e.descriptors.length)) + (common ? program.segmentDescriptors.length : 0)),
       runtime: common ? RUNTIME_BYTES : 0,
     });
-    constantsSoFar = constants;
+    counted.constants = constants;
     scratchSoFar = scratch;
     return [model.name, columns];
   });
 }
 
+/** The rows of one copy of the artifact; `core` counts from its first core. */
+function copyRows(artifact: Artifact): (Columns & { readonly core: number; readonly model: string })[] {
+  const counted: Counted = { variables: new Set(), executables: new Set(), constants: 0 };
+  return Array.from({ length: artifact.header.coreCount }, (_, core) =>
+    coreColumns(artifact, core, counted).map(([model, columns]) => ({ core, model, ...columns })),
+  ).flat();
+}
+
 /** The memory that loading the artifact's models on some cores takes. */
-export function memoryTable(artifact: Artifact, { target, cores, sharedWeights }: MemoryOptions): MemoryTable {
+export function memoryTable(
+  artifact: Artifact,
+  { target, cores, sharedWeights }: MemoryOptions,
+): MemoryTable {
   const chipOf = (core: number): number => Math.floor(core / target.coresPerChip);
-  const perCore = coreColumns(artifact, !sharedWeights);
-  const rows = Array.from({ length: cores }, (_, core) =>
-    perCore.map(([model, columns]): MemoryRow => ({ chip: chipOf(core), core, model, ...columns })),
+  const stages = artifact.header.coreCount;
+  const copy = copyRows(artifact);
+  const rows = Array.from({ length: cores / stages }, (_, i) =>
+    copy.map(({ core: stage, model, ...columns }): MemoryRow => {
+      const core = i * stages + stage;
+      const own = sharedWeights ? withTotal({ ...columns, constants: 0 }) : columns;
+      return { chip: chipOf(core), core, model, ...own };
+    }),
   ).flat();
   const chips = chipOf(cores - 1) + 1;
   const constants = constantBytes(
-    artifact.manifest.models.flatMap((m) => [...variablesOf(artifact, m)]).filter((v) => v.kind === 'constant'),
+    artifact.manifest.models
+      .flatMap((m) => [...variablesOf(artifact, m)])
+      .filter((v) => v.kind === 'constant'),
   );
   const shared = sharedWeights
     ? Array.from({ length: chips }, (_, chip) => ({ chip, ...withTotal({ ...EMPTY, constants }) }))
@@ -156,7 +207,10 @@ export function memoryText({ rows, shared, chips, total }: MemoryTable): string 
   ];
   const widths = head.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
   const table = lines.map((line) =>
-    line.map((cell, i) => (i === 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ').trimEnd(),
+    line
+      .map((cell, i) => (i === 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd(),
   );
   const sums = chips.map((c) => `chip ${c.chip}: ${c.total} of ${c.capacity} bytes`);
   return [...table, ...sums, `total: ${total} bytes`].join('\n');

@@ -1,25 +1,15 @@
 // One request: the model's host program, step by step, on all cores at once, each with the same inputs. With data it gives
 // outputs, without (a timing-only load) it gives times, and the caller says how loops end. Times never depend on data otherwise.
 import type { HostStep } from '../artifact/host-program.js';
-import type { HostOperand } from '../artifact/model.js';
 import type { Bucket, ModelSignature, TensorPlace } from '../artifact/signature.js';
-import { badInput, bug, type Diagnostic, type NeffcError, usageError, warning } from '../base/diagnostic.js';
-import { equalTensors, type HostTensor, makeTensor, readElement, shapeText } from '../base/tensor.js';
+import { badInput, bug, type Diagnostic, type NeffcError, usageError } from '../base/diagnostic.js';
+import { equalTensors, type HostTensor, readElement, shapeText } from '../base/tensor.js';
 import { TICKS_PER_NS } from '../chip/target.js';
 import type { Executable } from '../isa/program.js';
 import type { Execution, ExecutionResult } from '../sim/simulate.js';
 import { HostClock, type HostEvent } from './host-clock.js';
-import {
-  filledInput,
-  finished,
-  fixedShape,
-  fromStorage,
-  hasNonFinite,
-  padTo,
-  requireInput,
-  storedBytes,
-  toStorage,
-} from './host-tensors.js';
+import { fixedShape, fromStorage, padTo, storedBytes, toStorage } from './host-tensors.js';
+import { HostValues } from './host-values.js';
 import type { Loaded, LoadedModel } from './load.js';
 import type { MemoryTable } from './memory.js';
 
@@ -45,7 +35,11 @@ export interface RequestTiming {
 
 export interface RequestMetrics {
   readonly latency_ns: number;
-  readonly executions: readonly { readonly name: string; readonly kind: Executable['kind']; readonly count: number }[];
+  readonly executions: readonly {
+    readonly name: string;
+    readonly kind: Executable['kind'];
+    readonly count: number;
+  }[];
   readonly host: {
     readonly to_device_bytes: number;
     readonly from_device_bytes: number;
@@ -88,11 +82,10 @@ class Request {
   private readonly model: LoadedModel;
   private readonly options: RequestOptions;
   private readonly clock: HostClock;
-  private readonly values = new Map<string, HostTensor>();
+  private readonly values = new HostValues();
   private readonly counts = new Map<string, number>();
   private readonly flagged = new Set<number>();
   private readonly runs: { executable: string; result: ExecutionResult }[] = [];
-  private readonly warnings: Diagnostic[] = [];
   /** Bytes of each input's first transfer and each output's last: those that are not between steps. */
   private readonly ends: Readonly<Record<Direction, Map<string, number>>> = {
     'to-device': new Map(),
@@ -110,7 +103,7 @@ class Request {
 
   run(inputs: ReadonlyMap<string, HostTensor>, loadTicks: number): RequestResult {
     const { loaded, clock, signature } = this;
-    if (!loaded.timingOnly) this.takeInputs(inputs);
+    if (!loaded.timingOnly) this.values.takeInputs(signature.inputs, inputs);
     for (const core of this.copies()) this.model.device.beginRequest(core);
     const program = loaded.artifact.host[signature.program];
     if (program === undefined) throw badInput('E3520', `there is no host program ${signature.program}`);
@@ -119,10 +112,14 @@ class Request {
     const { 'to-device': to, 'from-device': from } = clock.moved;
     const own = [this.ends['to-device'], this.ends['from-device']].flatMap((m) => [...m.values()]);
     return {
-      outputs: loaded.timingOnly ? new Map() : this.outputs(),
+      outputs: loaded.timingOnly ? new Map() : this.values.outputs((this.bucket ?? signature).outputs),
       metrics: {
         latency_ns: clock.now / TICKS_PER_NS,
-        executions: [...this.counts].map(([name, count]) => ({ name, kind: this.executable(name).kind, count })),
+        executions: [...this.counts].map(([name, count]) => ({
+          name,
+          kind: this.executable(name).kind,
+          count,
+        })),
         host: {
           to_device_bytes: to,
           from_device_bytes: from,
@@ -133,7 +130,7 @@ class Request {
       loadTicks,
       events: clock.events,
       runs: this.runs,
-      warnings: this.warnings,
+      warnings: this.values.warnings,
     };
   }
 
@@ -147,49 +144,14 @@ class Request {
     return Array.from({ length: this.loaded.cores }, (_, copy) => copy * stages);
   }
 
-  private takeInputs(inputs: ReadonlyMap<string, HostTensor>): void {
-    const ports = this.signature.inputs;
-    const names = ports.map((p) => p.name);
-    for (const name of inputs.keys()) {
-      if (!names.includes(name)) throw usageError('E2521', `the model has no input ${name}; it has ${names.join(', ')}`);
-    }
-    const dims = new Map<string, number>();
-    for (const port of ports) {
-      const given = inputs.get(port.name);
-      const value = given ?? (port.fill === undefined ? undefined : filledInput(port, port.fill));
-      if (value === undefined) {
-        throw usageError('E2521', `input ${port.name} is missing`, {}, 'dump --signature shows the inputs');
-      }
-      requireInput(port, value, dims);
-      if (hasNonFinite(value)) {
-        this.warnings.push(warning('W3543', `input ${port.name} has elements that are infinite or no numbers`));
-      }
-      this.values.set(port.name, value);
-    }
-  }
-
-  private outputs(): Map<string, HostTensor> {
-    const ports = this.bucket?.outputs ?? this.signature.outputs;
-    return new Map(ports.map((port) => [port.name, finished(port, this.value(port.name), (name) => this.word(name))]));
-  }
-
-  private value(name: string): HostTensor {
-    const value = this.values.get(name);
-    if (value === undefined) throw badInput('E3521', `the host program uses ${name} before it has a value`);
-    return value;
-  }
-
-  private word(name: string): number {
-    return Number(readElement(this.value(name), 0));
-  }
-
   /** The tensor that a step names: a port of the side that it moves to or from, or one of the program's own. */
   private place(name: string, direction: Direction): TensorPlace & { readonly variable: number } {
     const { inputs, outputs } = this.bucket ?? this.signature;
     const own = this.loaded.artifact.host[this.signature.program]?.tensors ?? [];
     const ports = direction === 'to-device' ? inputs : outputs;
     const place = [...ports, ...own].find((t) => t.name === name);
-    if (place?.variable === undefined) throw badInput('E3520', `the host program moves ${name}, which is no tensor on the device`);
+    if (place?.variable === undefined)
+      throw badInput('E3520', `the host program moves ${name}, which is no tensor on the device`);
     return { ...place, variable: place.variable };
   }
 
@@ -233,7 +195,7 @@ class Request {
     const isInput = this.signature.inputs.some((p) => p.name === from);
     if (isInput && !this.ends['to-device'].has(from)) this.ends['to-device'].set(from, bytes);
     if (this.loaded.timingOnly) return;
-    const stored = toStorage(place, padTo(this.value(from), fixedShape(place)));
+    const stored = toStorage(place, padTo(this.values.get(from), fixedShape(place)));
     for (const core of this.copies()) this.model.device.writeVariable(core, place.variable, stored);
   }
 
@@ -263,11 +225,14 @@ class Request {
     clock.flush('to-device');
     const names = [name, ...stages];
     const length = loaded.timingOnly ? options.timing?.length : undefined;
-    const result = model.execute(names.flatMap((executable) => this.executionsOf(executable)), {
-      trace: options.trace === true,
-      chain: options.chain === true,
-      ...(length !== undefined && { length }),
-    });
+    const result = model.execute(
+      names.flatMap((executable) => this.executionsOf(executable)),
+      {
+        trace: options.trace === true,
+        chain: options.chain === true,
+        ...(length !== undefined && { length }),
+      },
+    );
     clock.execute(names.join(' '), result.ticks);
     for (const executable of names) this.counts.set(executable, (this.counts.get(executable) ?? 0) + 1);
     this.runs.push({ executable: name, result });
@@ -313,7 +278,9 @@ class Request {
     const fits = (name: string): boolean =>
       by.every(({ input, axis }) => {
         const dim = bucketOf(name)?.inputs.find((p) => p.name === input)?.shape[axis];
-        return typeof dim === 'number' && (this.value(input).shape[axis] ?? Number.POSITIVE_INFINITY) <= dim;
+        return (
+          typeof dim === 'number' && (this.values.get(input).shape[axis] ?? Number.POSITIVE_INFINITY) <= dim
+        );
       });
     const { timingOnly } = this.loaded;
     const wanted = this.options.timing?.bucket ?? cases.at(-1)?.bucket;
@@ -326,7 +293,7 @@ class Request {
   private noBucket(by: Extract<HostStep, { op: 'pick' }>['by'], wanted: string | undefined): NeffcError {
     const names = this.signature.buckets.map((b) => b.name).join(', ');
     if (wanted !== undefined) return usageError('E2522', `there is no bucket ${wanted}; there are ${names}`);
-    const given = by.map(({ input }) => `${input} is ${shapeText(this.value(input).shape)}`);
+    const given = by.map(({ input }) => `${input} is ${shapeText(this.values.get(input).shape)}`);
     return badInput('E3545', `no bucket is large enough: ${given.join(', ')}; there are ${names}`);
   }
 
@@ -334,23 +301,20 @@ class Request {
     const { artifact, hostOperators, timingOnly } = this.loaded;
     const operator = artifact.manifest.hostOperators[index];
     const run = operator && hostOperators.get(operator.op);
-    if (operator === undefined) throw badInput('E3520', `the host program calls host operator ${index}, which does not exist`);
+    if (operator === undefined)
+      throw badInput('E3520', `the host program calls host operator ${index}, which does not exist`);
     this.clock.flush('from-device');
     this.clock.work(operator.node, operator.modelledNs);
     if (timingOnly || run === undefined) return;
-    const results = run(operator.inputs.map((input) => this.operand(input)), operator);
+    const results = run(
+      operator.inputs.map((input) => this.values.operand(input, artifact.constants)),
+      operator,
+    );
     for (const [i, name] of operator.outputs.entries()) {
       const result = results[i];
-      if (result === undefined) throw bug('E1524', `host operator ${operator.op} gave ${results.length} results`);
+      if (result === undefined)
+        throw bug('E1524', `host operator ${operator.op} gave ${results.length} results`);
       this.values.set(name, result);
     }
-  }
-
-  private operand(operand: HostOperand): HostTensor {
-    if ('value' in operand) return this.value(operand.value);
-    const { index, bytes } = this.loaded.artifact.constants;
-    const entry = index[operand.constant];
-    if (entry === undefined) throw badInput('E3520', `a host operator takes constant ${operand.constant}, which does not exist`);
-    return makeTensor(entry.dtype, entry.shape, bytes.subarray(entry.offset, entry.offset + entry.bytes));
   }
 }

@@ -52,22 +52,37 @@ function decode(bytes: Uint8Array, name: string, report: Report): Instruction[] 
 export function checkCode(program: Program, target: Target, report: Report): DecodedProgram {
   const fragments: Fragment[] = [];
   const byKey = new Map<string, Fragment>();
-  const add = (kind: FragmentKind, index: number, owner: string, code: Code, descriptors: readonly DmaDescriptor[]): void => {
+  const add = (
+    kind: FragmentKind,
+    index: number,
+    owner: string,
+    code: Code,
+    descriptors: readonly DmaDescriptor[],
+  ): void => {
     for (const engine of ENGINES) {
       const name = kind === 'segment' ? `segment ${owner}, ${engine}` : `${kind} of ${owner}, ${engine}`;
-      const fragment = { kind, index, engine, name, descriptors, instructions: decode(code[engine], name, report) };
+      const fragment = {
+        kind,
+        index,
+        engine,
+        name,
+        descriptors,
+        instructions: decode(code[engine], name, report),
+      };
       fragments.push(fragment);
       byKey.set(`${kind} ${index} ${engine}`, fragment);
     }
   };
-  for (const [i, s] of program.segments.entries()) add('segment', i, s.name, s.code, program.segmentDescriptors);
+  for (const [i, s] of program.segments.entries())
+    add('segment', i, s.name, s.code, program.segmentDescriptors);
   for (const [i, e] of program.executables.entries()) {
     add('load', i, e.name, e.load, e.descriptors);
     add('main', i, e.name, e.main, e.descriptors);
   }
   for (const fragment of fragments) checkFragment(fragment, program, target, report);
   checkTables(program, target, report);
-  const segment = (index: number, engine: EngineName): Fragment | undefined => byKey.get(`segment ${index} ${engine}`);
+  const segment = (index: number, engine: EngineName): Fragment | undefined =>
+    byKey.get(`segment ${index} ${engine}`);
   const depths = new Map<Fragment, number>();
   for (const fragment of fragments) {
     if (callDepth(fragment, segment, depths) > MAX_CALL_DEPTH)
@@ -86,20 +101,29 @@ export function checkCode(program: Program, target: Target, report: Report): Dec
 function checkFragment(fragment: Fragment, program: Program, target: Target, report: Report): void {
   const { kind, name, instructions, engine } = fragment;
   const last = instructions.length - 1;
-  if (kind === 'segment' && last >= 0 && instructions[last]?.m !== 'RET') report('E3557', `${name} does not end with RET`);
+  if (kind === 'segment' && last >= 0 && instructions[last]?.m !== 'RET')
+    report('E3557', `${name} does not end with RET`);
   for (const [i, instr] of instructions.entries()) {
-    const at = `${name} #${i} ${disassemble(instr)}`;
-    for (const v of checkInstruction(instr, target, engine)) report('E3551', `${at}: ${v.message} (rule ${v.rule})`);
+    const at = (): string => `${name} #${i} ${disassemble(instr)}`;
+    for (const v of checkInstruction(instr, target, engine))
+      report('E3551', `${at()}: ${v.message} (rule ${v.rule})`);
     const wrong = controlFault(instr, i, fragment, program);
-    if (wrong !== undefined) report('E3557', `${at}: ${wrong}`);
+    if (wrong !== undefined) report('E3557', `${at()}: ${wrong}`);
   }
 }
 
-function controlFault(instr: Instruction, at: number, fragment: Fragment, program: Program): string | undefined {
+function controlFault(
+  instr: Instruction,
+  at: number,
+  fragment: Fragment,
+  program: Program,
+): string | undefined {
   const { instructions, descriptors, kind } = fragment;
   switch (instr.m) {
     case 'CALL':
-      return instr.segment < program.segments.length ? undefined : `there are ${program.segments.length} segments`;
+      return instr.segment < program.segments.length
+        ? undefined
+        : `there are ${program.segments.length} segments`;
     case 'RET':
       return kind === 'segment' ? undefined : 'RET outside a segment';
     case 'LOOP':
@@ -108,11 +132,15 @@ function controlFault(instr: Instruction, at: number, fragment: Fragment, progra
       return at + 1 + instr.forward <= instructions.length ? undefined : 'the branch leaves its fragment';
     case 'DMA':
       if (isBound(instr, 'first') || isBound(instr, 'count')) return undefined;
-      return instr.first + instr.count <= descriptors.length ? undefined : `there are ${descriptors.length} descriptors`;
+      return instr.first + instr.count <= descriptors.length
+        ? undefined
+        : `there are ${descriptors.length} descriptors`;
     case 'REG_LOAD': {
       if (!instr.dram || isBound(instr, 'offset')) return undefined;
       const bytes = program.variables[instr.variable]?.bytes ?? 0;
-      return instr.offset % 4 === 0 && instr.offset + 4 <= bytes ? undefined : 'the word is not in the variable';
+      return instr.offset % 4 === 0 && instr.offset + 4 <= bytes
+        ? undefined
+        : 'the word is not in the variable';
     }
     default:
       return undefined;

@@ -16,13 +16,17 @@ export function checkConstants({ constants: { index, bytes }, program }: Artifac
     const { name, offset, sha256, dtype, shape } = entry;
     const elements = shape.reduce((n, dim) => n * dim, 1);
     if (DTYPES[dtype].bits === 0 || elements * elementBytes(dtype) !== entry.bytes)
-      report('E3558', `constant ${name} has ${entry.bytes} bytes, its type ${dtype} and shape ${shape.join('x')} others`);
+      report(
+        'E3558',
+        `constant ${name} has ${entry.bytes} bytes, its type ${dtype} and shape ${shape.join('x')} others`,
+      );
     if (offset % CONSTANT_ALIGNMENT !== 0) report('E3558', `constant ${name} lies at byte ${offset}`);
     if (offset + entry.bytes > bytes.length) report('E3558', `constant ${name} lies outside constants.bin`);
     const known = contents.get(offset);
     if (known !== undefined && known.sha256 !== sha256 && known.bytes > 0 && entry.bytes > 0)
       report('E3558', `constants ${known.name} and ${name} differ and lie at one place`);
-    if ((bySha.get(sha256) ?? offset) !== offset) report('E3558', `the content of constant ${name} is stored twice`);
+    if ((bySha.get(sha256) ?? offset) !== offset)
+      report('E3558', `the content of constant ${name} is stored twice`);
     bySha.set(sha256, offset);
     if (known === undefined || known.bytes === 0) contents.set(offset, entry);
   }
@@ -38,13 +42,15 @@ function checkBytes(contents: readonly ConstantEntry[], bytes: Uint8Array, repor
   let end = 0;
   for (const { name, offset, bytes: size, sha256 } of [...contents].sort((a, b) => a.offset - b.offset)) {
     if (offset < end) report('E3558', `constant ${name} overlaps the one before it`);
-    if (bytes.subarray(end, offset).some((b) => b !== 0)) report('E3558', `the padding before constant ${name} is not zero`);
+    if (bytes.subarray(end, offset).some((b) => b !== 0))
+      report('E3558', `the padding before constant ${name} is not zero`);
     const content = bytes.subarray(offset, offset + size);
     if (createHash('sha256').update(content).digest('hex') !== sha256)
       report('E3558', `the content of constant ${name} is not the one that its hash names`);
     end = Math.max(end, offset + size);
   }
-  if (end !== bytes.length) report('E3558', `constants.bin has ${bytes.length} bytes, its index ends at ${end}`);
+  if (end !== bytes.length)
+    report('E3558', `constants.bin has ${bytes.length} bytes, its index ends at ${end}`);
 }
 
 function checkUnique(what: string, names: readonly string[], report: Report): void {
@@ -65,18 +71,30 @@ const DECLARED_KINDS = {
 export function checkNames({ manifest, program, executables, header }: Artifact, report: Report): void {
   const names = program.executables.map((e) => e.name);
   checkUnique('executables', names, report);
-  checkUnique('models', manifest.models.map((m) => m.name), report);
+  checkUnique(
+    'models',
+    manifest.models.map((m) => m.name),
+    report,
+  );
   for (const { name, inputs, outputs, executables: used, buckets } of manifest.models) {
     for (const ports of [inputs, outputs, ...buckets.flatMap((b) => [b.inputs, b.outputs])])
-      checkUnique(`inputs or outputs of model ${name}`, ports.map((p) => p.name), report);
+      checkUnique(
+        `inputs or outputs of model ${name}`,
+        ports.map((p) => p.name),
+        report,
+      );
     for (const executable of used)
-      if (!names.includes(executable)) report('E3560', `model ${name} uses executable ${executable}, which does not exist`);
+      if (!names.includes(executable))
+        report('E3560', `model ${name} uses executable ${executable}, which does not exist`);
   }
   for (const [i, info] of executables.entries()) {
     const need = (variable: number, kinds: readonly VariableKind[], what: string): void => {
       const kind = program.variables[variable]?.kind;
       if (kind === undefined || !kinds.includes(kind))
-        report('E3560', `executable ${names[i]} declares variable ${variable} as ${what}, its kind is ${kind ?? 'unknown'}`);
+        report(
+          'E3560',
+          `executable ${names[i]} declares variable ${variable} as ${what}, its kind is ${kind ?? 'unknown'}`,
+        );
     };
     for (const list of ['reads', 'writes', 'flags'] as const)
       for (const v of info[list]) need(v, DECLARED_KINDS[list], list);
@@ -88,7 +106,8 @@ export function checkNames({ manifest, program, executables, header }: Artifact,
     }
   }
   const cores = coreCountOf(executables);
-  if (header.coreCount !== cores) report('E3560', `the header says ${header.coreCount} cores, the executables use ${cores}`);
+  if (header.coreCount !== cores)
+    report('E3560', `the header says ${header.coreCount} cores, the executables use ${cores}`);
 }
 
 export function checkDebug({ debug }: Artifact, code: DecodedProgram, report: Report): void {
@@ -97,7 +116,10 @@ export function checkDebug({ debug }: Artifact, code: DecodedProgram, report: Re
     const name = found?.name ?? `${fragment} ${index}, ${engine}`;
     const counted = runs.reduce((n, length, i) => (i % 2 === 0 ? n + length : n), 0);
     if (found === undefined || runs.length % 2 !== 0 || counted !== found.instructions.length)
-      report('E3559', `origins count ${counted} instructions of ${name}, which has ${found?.instructions.length ?? 'none'}`);
+      report(
+        'E3559',
+        `origins count ${counted} instructions of ${name}, which has ${found?.instructions.length ?? 'none'}`,
+      );
     if (runs.some((origin, i) => i % 2 === 1 && origin >= debug.origins.length))
       report('E3559', `${name} names an origin that does not exist`);
   }

@@ -27,7 +27,8 @@ interface Known {
 export function checkHost(artifact: Parts, report: Report): void {
   for (const model of artifact.manifest.models) {
     const program = artifact.host[model.program];
-    if (program === undefined) report('E3520', `model ${model.name} has host program ${model.program}, which does not exist`);
+    if (program === undefined)
+      report('E3520', `model ${model.name} has host program ${model.program}, which does not exist`);
     else new Walk(artifact, model, program, report).check();
   }
   const used = new Set(artifact.manifest.models.map((m) => m.program));
@@ -62,14 +63,18 @@ class Walk {
     for (const [i, step] of steps.entries()) {
       if (step.op === 'put') this.put(step, known);
       else if (step.op === 'get') this.get(step, known);
-      else if (step.op === 'execute') for (const name of [step.executable, ...(step.stages ?? [])]) this.execute(name, known);
+      else if (step.op === 'execute')
+        for (const name of [step.executable, ...(step.stages ?? [])]) this.execute(name, known);
       else if (step.op === 'while') this.loop(step, known);
       else if (step.op === 'call') this.call(step.operator, known);
       else this.pick(step, known, top && i === steps.length - 1);
     }
   }
 
-  private place(name: string, side: 'inputs' | 'outputs'): (TensorPlace & { readonly variable: number }) | undefined {
+  private place(
+    name: string,
+    side: 'inputs' | 'outputs',
+  ): (TensorPlace & { readonly variable: number }) | undefined {
     const ports = (this.bucket ?? this.model)[side];
     const found = [...ports, ...this.program.tensors].find((t) => t.name === name);
     if (found?.variable === undefined) {
@@ -90,7 +95,10 @@ class Walk {
     const bytes = this.artifact.program.variables[variable]?.bytes;
     const elements = shape.reduce<number>((n, dim) => n * (typeof dim === 'number' ? dim : Number.NaN), 1);
     if (DTYPES[storage].bits === 0 || elements * elementBytes(storage) !== bytes)
-      this.report('E3523', `${name} is ${storage} ${shape.join('x')}; variable ${variable} has ${bytes ?? 'no'} bytes`);
+      this.report(
+        'E3523',
+        `${name} is ${storage} ${shape.join('x')}; variable ${variable} has ${bytes ?? 'no'} bytes`,
+      );
   }
 
   private need(name: string, known: Known): void {
@@ -102,8 +110,10 @@ class Walk {
     const place = this.place(tensor, 'inputs');
     if (place === undefined) return;
     const kind = this.kindOf(place.variable);
-    if (kind !== 'input' && kind !== 'state') this.report('E3521', `put ${tensor}: variable ${place.variable} is of kind ${kind}`);
-    if (kind === 'state') this.addState(place.variable, [0, this.artifact.program.variables[place.variable]?.bytes ?? 0], known);
+    if (kind !== 'input' && kind !== 'state')
+      this.report('E3521', `put ${tensor}: variable ${place.variable} is of kind ${kind}`);
+    if (kind === 'state')
+      this.addState(place.variable, [0, this.artifact.program.variables[place.variable]?.bytes ?? 0], known);
     known.filled.add(place.variable);
   }
 
@@ -112,9 +122,12 @@ class Walk {
     known.values.add(tensor);
     if (place === undefined) return;
     const { kind, bytes = 0 } = this.artifact.program.variables[place.variable] ?? {};
-    if (kind !== 'output' && kind !== 'state') this.report('E3521', `get ${tensor}: variable ${place.variable} is of kind ${kind}`);
+    if (kind !== 'output' && kind !== 'state')
+      this.report('E3521', `get ${tensor}: variable ${place.variable} is of kind ${kind}`);
     const valid =
-      kind === 'state' ? holds(known.states.get(place.variable) ?? [], [0, bytes]) : known.filled.has(place.variable);
+      kind === 'state'
+        ? holds(known.states.get(place.variable) ?? [], [0, bytes])
+        : known.filled.has(place.variable);
     if (!valid) this.report('E3521', `get ${tensor}: nothing has written all of it`);
   }
 
@@ -122,7 +135,8 @@ class Walk {
     const { program, executables } = this.artifact;
     const info = executables[program.executables.findIndex((e) => e.name === name)];
     if (info === undefined) this.report('E3520', `there is no executable ${name}`);
-    else if (!this.model.executables.includes(name)) this.report('E3520', `executable ${name} is none of model ${this.model.name}`);
+    else if (!this.model.executables.includes(name))
+      this.report('E3520', `executable ${name} is none of model ${this.model.name}`);
     return info;
   }
 
@@ -136,10 +150,14 @@ class Walk {
     for (const { variable, entry } of info.states) {
       for (const range of entry) {
         if (!holds(known.states.get(variable) ?? [], range))
-          this.report('E3521', `execute ${name}: bytes ${range[0]}..${range[1] - 1} of state ${nameOf(variable)} are not valid`);
+          this.report(
+            'E3521',
+            `execute ${name}: bytes ${range[0]}..${range[1] - 1} of state ${nameOf(variable)} are not valid`,
+          );
       }
     }
-    for (const { variable, exit } of info.states) for (const range of exit) this.addState(variable, range, known);
+    for (const { variable, exit } of info.states)
+      for (const range of exit) this.addState(variable, range, known);
     for (const v of info.writes) known.filled.add(v);
     for (const v of info.flags) known.flags.add(v);
   }
@@ -155,7 +173,9 @@ class Walk {
       this.report('E3522', `flag ${flag} is not one int32 word`);
     if (!rounds.some((r) => r.times > 0)) this.report('E3522', `the loop on ${flag} has no rounds`);
     for (const [i, { steps }] of rounds.entries()) {
-      const names = [...stepsOf(steps)].flatMap((s) => (s.op === 'execute' ? [s.executable, ...(s.stages ?? [])] : []));
+      const names = [...stepsOf(steps)].flatMap((s) =>
+        s.op === 'execute' ? [s.executable, ...(s.stages ?? [])] : [],
+      );
       const sets = names.some((name) => this.info(name)?.flags.includes(place?.variable ?? -1));
       if (!sets) this.report('E3522', `no executable of round ${i} of the loop declares the flag ${flag}`);
     }
@@ -188,10 +208,12 @@ class Walk {
     if (!last) this.report('E3521', 'pick is not the last step');
     for (const { input, axis } of by) {
       const port = inputs.find((p) => p.name === input);
-      if (port === undefined || axis >= port.shape.length) this.report('E3520', `there is no axis ${axis} of an input ${input}`);
+      if (port === undefined || axis >= port.shape.length)
+        this.report('E3520', `there is no axis ${axis} of an input ${input}`);
     }
     const names = buckets.map((b) => b.name).join(', ');
-    if (cases.map((c) => c.bucket).join(', ') !== names) this.report('E3520', `the cases are not the buckets ${names}`);
+    if (cases.map((c) => c.bucket).join(', ') !== names)
+      this.report('E3520', `the cases are not the buckets ${names}`);
     for (const one of cases) {
       this.bucket = buckets.find((b) => b.name === one.bucket);
       const inside = copyOf(known);

@@ -33,13 +33,18 @@ export function checkPins(
   for (const { name, pins } of program.executables) {
     for (const { start, parts, base, bytes } of pins) {
       if (parts < 1 || bytes < 1 || start + parts > PARTITIONS || base + bytes > target.sbufPartitionBytes)
-        report('E3555', `a pin of ${name} lies outside SBUF: partitions ${start}+${parts}, bytes ${base}+${bytes}`);
+        report(
+          'E3555',
+          `a pin of ${name} lies outside SBUF: partitions ${start}+${parts}, bytes ${base}+${bytes}`,
+        );
     }
   }
   for (const model of models) {
     const indices = program.executables.flatMap((e, i) => (model.executables.includes(e.name) ? [i] : []));
     const pins = indices.flatMap((executable) =>
-      (program.executables[executable]?.pins ?? []).map((pin): Owned => ({ region: regionOf(pin), executable })),
+      (program.executables[executable]?.pins ?? []).map(
+        (pin): Owned => ({ region: regionOf(pin), executable }),
+      ),
     );
     if (pins.length > 0) checkModel(program, indices, new PinMap(pins), code, report);
   }
@@ -53,7 +58,8 @@ class PinMap {
 
   constructor(pins: readonly Owned[]) {
     this.pins = [...pins].sort((a, b) => a.region.lo - b.region.lo);
-    for (const [i, { region }] of this.pins.entries()) this.ends.push(Math.max(region.hi, this.ends[i - 1] ?? 0));
+    for (const [i, { region }] of this.pins.entries())
+      this.ends.push(Math.max(region.hi, this.ends[i - 1] ?? 0));
   }
 
   *meeting(region: Region): Generator<Owned> {
@@ -70,14 +76,24 @@ class PinMap {
   }
 }
 
-const placeOf = (r: Region): string => `bytes ${r.lo}..${r.hi - 1} of partitions ${r.start}..${r.start + r.parts - 1}`;
+const placeOf = (r: Region): string =>
+  `bytes ${r.lo}..${r.hi - 1} of partitions ${r.start}..${r.start + r.parts - 1}`;
 
-function checkModel(program: Program, indices: readonly number[], pins: PinMap, code: DecodedProgram, report: Report): void {
+function checkModel(
+  program: Program,
+  indices: readonly number[],
+  pins: PinMap,
+  code: DecodedProgram,
+  report: Report,
+): void {
   const nameOf = (i: number): string => program.executables[i]?.name ?? String(i);
   for (const pin of pins.pins) {
     for (const other of pins.meeting(pin.region)) {
       if (pins.pins.indexOf(other) > pins.pins.indexOf(pin))
-        report('E3555', `pins of ${nameOf(pin.executable)} and ${nameOf(other.executable)} overlap at ${placeOf(other.region)}`);
+        report(
+          'E3555',
+          `pins of ${nameOf(pin.executable)} and ${nameOf(other.executable)} overlap at ${placeOf(other.region)}`,
+        );
     }
   }
   for (const executable of indices) {
@@ -87,7 +103,10 @@ function checkModel(program: Program, indices: readonly number[], pins: PinMap, 
           for (const { region, what } of writesOf(fragment)) {
             for (const pin of pins.meeting(region)) {
               if (phase === 'load' && pin.executable === executable) continue;
-              report('E3555', `${what} (${phase} of ${nameOf(executable)}) writes a pin of ${nameOf(pin.executable)}: ${placeOf(region)}`);
+              report(
+                'E3555',
+                `${what} (${phase} of ${nameOf(executable)}) writes a pin of ${nameOf(pin.executable)}: ${placeOf(region)}`,
+              );
             }
           }
         }
@@ -98,7 +117,8 @@ function checkModel(program: Program, indices: readonly number[], pins: PinMap, 
 
 /** What a fragment writes in SBUF where its code alone says so. */
 function* writesOf(fragment: Fragment): Generator<{ readonly region: Region; readonly what: string }> {
-  const inSbuf = (region: Region | undefined): region is Region => region !== undefined && region.space === 'sbuf';
+  const inSbuf = (region: Region | undefined): region is Region =>
+    region !== undefined && region.space === 'sbuf';
   for (const [i, instr] of fragment.instructions.entries()) {
     const what = `${fragment.name} #${i} ${instr.m}`;
     for (const { name, written, ap } of patternsOf(instr)) {

@@ -32,7 +32,8 @@ export function checkStreams(
     }
   }
   for (const [i, executable] of program.executables.entries()) {
-    for (const phase of PHASES) checkChipWaits(`${phase} of ${executable.name}`, code.reach(phase, i), chip, report);
+    for (const phase of PHASES)
+      checkChipWaits(`${phase} of ${executable.name}`, code.reach(phase, i), chip, report);
   }
 }
 
@@ -50,7 +51,8 @@ function checkPhase({ name, core, reach }: Phase, chip: Map<number, string>, rep
     for (const instr of instructionsOf(part)) {
       if (instr.m === 'DMA') {
         const other = triggers.get(instr.queue) ?? engine;
-        if (other !== engine) report('E3554', `${name}: ${other} and ${engine} both trigger queue ${instr.queue}`);
+        if (other !== engine)
+          report('E3554', `${name}: ${other} and ${engine} both trigger queue ${instr.queue}`);
         triggers.set(instr.queue, engine);
       }
       if (instr.increment >= 0) {
@@ -61,7 +63,10 @@ function checkPhase({ name, core, reach }: Phase, chip: Map<number, string>, rep
       for (const [i, wait] of instr.waits.entries()) {
         const binding = instr.bindings.find((b) => b.field === `waits.${i}`);
         if (binding !== undefined && loaded.has(binding.reg)) {
-          report('E3556', `${name}, ${engine}: a wait takes register ${binding.reg}, which may hold a loaded word`);
+          report(
+            'E3556',
+            `${name}, ${engine}: a wait takes register ${binding.reg}, which may hold a loaded word`,
+          );
         }
         if (binding === undefined && wait.value > 0) waited.set(wait.semaphore, engine);
       }
@@ -74,18 +79,33 @@ function checkPhase({ name, core, reach }: Phase, chip: Map<number, string>, rep
   }
 }
 
-function claim(owners: Map<number, string>, semaphore: number, stream: string, name: string, report: Report): void {
+function claim(
+  owners: Map<number, string>,
+  semaphore: number,
+  stream: string,
+  name: string,
+  report: Report,
+): void {
   const owner = owners.get(semaphore) ?? stream;
-  if (owner !== stream) report('E3553', `${name}: ${owner} and ${stream} both increment semaphore ${semaphore}`);
+  if (owner !== stream)
+    report('E3553', `${name}: ${owner} and ${stream} both increment semaphore ${semaphore}`);
   owners.set(semaphore, owner);
 }
 
-function checkChipWaits(name: string, reach: readonly Reach[], chip: Map<number, string>, report: Report): void {
+function checkChipWaits(
+  name: string,
+  reach: readonly Reach[],
+  chip: Map<number, string>,
+  report: Report,
+): void {
   for (const part of reach) {
     for (const { waits } of instructionsOf(part)) {
       for (const { semaphore, value } of waits) {
         if (semaphore < SEMAPHORE_CHIP_BASE || value === 0 || chip.has(semaphore)) continue;
-        report('E3553', `${name}: ${part.engine} waits for semaphore ${semaphore} of the chip, which nothing increments`);
+        report(
+          'E3553',
+          `${name}: ${part.engine} waits for semaphore ${semaphore} of the chip, which nothing increments`,
+        );
       }
     }
   }

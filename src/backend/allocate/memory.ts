@@ -2,8 +2,6 @@
 // one variable; and which buffers take the place of which, so that reuse of addresses becomes dependences.
 import type { Target } from '../../chip/target.js';
 import type { Buffer } from '../lower/buffer.js';
-import type { LoweredProgram } from '../lower/lower.js';
-import type { Residency } from '../plan/residency.js';
 import type { Access } from '../schedule/accesses.js';
 import type { Schedule } from '../schedule/schedule.js';
 import type { AllocBuffer } from './problem.js';
@@ -24,23 +22,35 @@ export interface Memory {
 const SBUF_ALIGN = 32;
 const DRAM_ALIGN = 64;
 
+/** Buffers that keep their place through a whole artifact or executable: pins first, then residents. */
+export interface FixedPlaces {
+  readonly offsets: ReadonlyMap<Buffer, number>;
+  /** First byte of a partition that is free for others. */
+  readonly end: number;
+}
+
+export function placeFixed(pinned: readonly Buffer[], residents: readonly Buffer[]): FixedPlaces {
+  const offsets = new Map<Buffer, number>();
+  let end = 0;
+  for (const b of [...pinned, ...residents]) {
+    offsets.set(b, end);
+    end += Math.ceil(b.bytes / SBUF_ALIGN) * SBUF_ALIGN;
+  }
+  return { offsets, end };
+}
+
+/** Addresses of one section's own buffers. */
 export function allocateMemory(
-  residency: Residency,
+  fixed: FixedPlaces,
   scheduled: Schedule,
   accesses: readonly (readonly Access[])[],
-  program: LoweredProgram,
   target: Target,
 ): Memory {
-  const pinned = new Set(residency.pinned);
   const lives = lifetimes(scheduled, accesses);
   const reuse = reuseAfter(scheduled, lives);
-  const offsets = new Map<Buffer, number>();
-  let pinEnd = 0;
-  for (const b of residency.pinned) {
-    offsets.set(b, pinEnd);
-    pinEnd += Math.ceil(b.bytes / SBUF_ALIGN) * SBUF_ALIGN;
-  }
-  const sbuf = [...lives].filter(([b]) => b.space === 'sbuf' && !pinned.has(b));
+  const offsets = new Map<Buffer, number>(fixed.offsets);
+  const pinEnd = fixed.end;
+  const sbuf = [...lives].filter(([b]) => b.space === 'sbuf' && !fixed.offsets.has(b));
   const room = target.sbufPartitionBytes - pinEnd;
   const relaxed = solve(
     sbuf.map(([b, [first]]): Lived => [b, [first, reuse.get(b) ?? first]]),
@@ -59,7 +69,6 @@ export function allocateMemory(
     const b = dram[i]?.[0];
     if (b) offsets.set(b, o);
   });
-  for (const b of program.buffers) if (b.space === 'dram' && b.variable !== 'scratch') offsets.set(b, 0);
   return {
     fits,
     needed: pinEnd + (sbufFit.needed ?? sbufFit.height),

@@ -1,11 +1,11 @@
 // From streams over buffers to bytes: addresses put in, variables numbered, descriptors tabled, instructions encoded.
-import { ENGINES, type EngineName } from '../../chip/target.js';
+import type { EngineName } from '../../chip/target.js';
 import { encode } from '../../isa/codec.js';
 import type { DmaDescriptor, DmaSide } from '../../isa/operands.js';
 import type { Code } from '../../isa/program.js';
 import type { Instruction } from '../../isa/table.js';
-import type { Buffer, BufferDescriptor, Step } from '../lower/buffer.js';
-import type { Streams } from '../sync/sync.js';
+import type { Buffer, BufferDescriptor } from '../lower/buffer.js';
+import { type Ordered, perEngine, type Streams } from '../sync/sync.js';
 
 /** Where buffers ended up. */
 export interface Addresses {
@@ -22,26 +22,22 @@ export interface EmittedFragment {
   readonly origins: Readonly<Record<EngineName, readonly number[]>>;
 }
 
-/** Encodes the streams of one fragment; descriptors are appended to `table`, which triggers count from. */
-export function emitFragment(
-  streams: Streams, steps: readonly Step[], queues: readonly number[], addresses: Addresses, table: DmaDescriptor[],
-): EmittedFragment {
-  const code: Partial<Record<EngineName, Uint8Array>> = {};
-  const instructions: Partial<Record<EngineName, Instruction[]>> = {};
-  const origins: Partial<Record<EngineName, number[]>> = {};
-  for (const engine of ENGINES) {
-    const list = streams.code[engine].map((instruction, k) => {
-      const position = streams.positions[engine][k] ?? 0;
-      if (instruction.m !== 'DMA') return placeInstruction(instruction, addresses);
-      const first = table.length;
-      for (const d of steps[position]?.descriptors ?? []) table.push(placeDescriptor(d, addresses));
-      return { ...instruction, queue: queues[position] ?? 0, first, count: table.length - first };
-    });
-    instructions[engine] = list;
-    origins[engine] = streams.positions[engine].map((p) => steps[p]?.origin ?? 0);
-    code[engine] = encode(list);
-  }
-  return { code: code as Code, instructions: instructions as EmittedFragment['instructions'], origins: origins as EmittedFragment['origins'] };
+/** Encodes the streams of one section as a fragment; descriptors are appended to `table`, which triggers count from. */
+export function emitFragment(streams: Streams, ordered: readonly Ordered[], addresses: Addresses, table: DmaDescriptor[]): EmittedFragment {
+  const instructions = perEngine((engine) => placeStream(streams, ordered, engine, addresses, table));
+  const origins = perEngine((engine) => streams.positions[engine].map((p) => ordered[p]?.step.origin ?? 0));
+  return { code: perEngine((engine) => encode(instructions[engine])), instructions, origins };
+}
+
+/** One engine's instructions with addresses. */
+export function placeStream(streams: Streams, ordered: readonly Ordered[], engine: EngineName, addresses: Addresses, table: DmaDescriptor[]): Instruction[] {
+  return streams.code[engine].map((instruction, k) => {
+    const o = ordered[streams.positions[engine][k] ?? 0];
+    if (instruction.m !== 'DMA') return placeInstruction(instruction, addresses);
+    const first = table.length;
+    for (const d of o?.step.descriptors ?? []) table.push(placeDescriptor(d, addresses));
+    return { ...instruction, queue: o?.queue ?? 0, first, count: table.length - first };
+  });
 }
 
 /** Bases count from the partition's start instead of the buffer's. */

@@ -19,6 +19,8 @@ export interface Buffer {
   readonly variable?: 'input' | 'output' | 'state' | 'constant' | 'scratch';
   /** SBUF: holds a constant; the planner may pin it (filled at load, read-only) instead of loading it at each execution. */
   readonly weight?: true;
+  /** SBUF: keeps its place and its bytes through all sections of an executable (states of a decoding loop). */
+  readonly resident?: true;
 }
 
 /** An access pattern whose base counts from the start of a buffer. */
@@ -45,6 +47,14 @@ export interface Step {
   readonly descriptors?: readonly BufferDescriptor[];
   /** Index into the list of origins: the graph node this came from. */
   readonly origin: number;
+}
+
+/** A stretch of the sequential program that is scheduled as a whole: a graph, or one step of a loop. */
+export interface Section {
+  readonly name: string;
+  readonly steps: readonly Step[];
+  /** How often a request runs it: what residency weighs loads by. */
+  readonly times: number;
 }
 
 export const isBufferAp = (x: unknown): x is BufferAp =>

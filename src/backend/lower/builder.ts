@@ -72,14 +72,19 @@ export class Builder {
     return { space: 'psum', dtype, panels: [panel], axes: [{ n: rows, p: 1, f: 0 }, { n: columns, p: 0, f: 1 }], p0: 0, f0: 0 };
   }
 
-  /** Panels of a constant: `fill` emits the steps that write them, which are kept apart from the program. */
-  weight(view: View, fill: () => void): View {
+  /** The steps that `emit` appends, apart from the program. */
+  collect(emit: () => void): Step[] {
     const outer = this.sink;
     const steps: Step[] = [];
     this.sink = steps;
-    fill();
+    emit();
     this.sink = outer;
-    this.weights.push({ buffers: view.panels, steps });
+    return steps;
+  }
+
+  /** Panels of a constant: `fill` emits the steps that write them, which are kept apart from the program. */
+  weight(view: View, fill: () => void): View {
+    this.weights.push({ buffers: view.panels, steps: this.collect(fill) });
     return view;
   }
 

@@ -6,7 +6,7 @@ import type { Graph, Node, Value } from '../../ir/graph.js';
 import { elementCount } from '../../ir/type.js';
 import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
 import { elementBytes } from '../../base/dtype.js';
-import type { Buffer, Step } from './buffer.js';
+import type { Buffer, Section } from './buffer.js';
 import { Builder, type WeightGroup } from './builder.js';
 import { defaultPartition, LowerContext, type Plan } from './context.js';
 import { KERNELS } from './kernels.js';
@@ -22,7 +22,7 @@ export interface Port {
 
 export interface LoweredProgram {
   readonly buffers: readonly Buffer[];
-  readonly steps: readonly Step[];
+  readonly sections: readonly Section[];
   readonly weights: readonly WeightGroup[];
   readonly constants: ReadonlyMap<Buffer, Constant>;
   readonly inputs: readonly Port[];
@@ -32,12 +32,24 @@ export interface LoweredProgram {
   readonly copies: { readonly count: number; readonly bytes: number };
 }
 
+/** A graph as one section, its inputs and outputs in DRAM variables. */
 export function lower(graph: Graph, plan: Plan, target: Target): LoweredProgram {
   const b = new Builder(target);
   const c = new LowerContext(b, plan, usePositions(graph));
   const inputs = graph.body.params.map((value) => input(c, value));
+  lowerNodes(c, graph, 0);
+  b.origin = Math.max(0, graph.body.nodes.length - 1);
+  const outputs = graph.body.results.map((value, i) => output(c, value, graph.outputNames[i] ?? value.name));
+  return {
+    buffers: b.buffers, sections: [{ name: 'main', steps: b.steps, times: 1 }], weights: b.weights, constants: c.constants,
+    inputs, outputs, origins: graph.body.nodes, copies: b.copies,
+  };
+}
+
+/** Runs the kernels of a graph whose params have places; origins count from `firstOrigin`. */
+export function lowerNodes(c: LowerContext, graph: Graph, firstOrigin: number): void {
   graph.body.nodes.forEach((node, position) => {
-    b.origin = position;
+    c.b.origin = firstOrigin + position;
     const kernel = KERNELS[node.op];
     if (kernel === undefined) throw unsupported('E4100', `no engine runs operator ${node.op}`, { node: node.origins[0]?.node ?? node.op });
     try {
@@ -48,12 +60,10 @@ export function lower(graph: Graph, plan: Plan, target: Target): LoweredProgram 
     }
     c.advance(node, position);
   });
-  b.origin = Math.max(0, graph.body.nodes.length - 1);
-  const outputs = graph.body.results.map((value, i) => output(c, value, graph.outputNames[i] ?? value.name));
-  return { buffers: b.buffers, steps: b.steps, weights: b.weights, constants: c.constants, inputs, outputs, origins: graph.body.nodes, copies: b.copies };
 }
 
-function usePositions(graph: Graph): Map<Value, number[]> {
+/** Positions at which each value is used: nodes in order, results last. */
+export function usePositions(graph: Graph): Map<Value, number[]> {
   const uses = new Map<Value, number[]>();
   const use = (v: Value, at: number): void => {
     const known = uses.get(v);

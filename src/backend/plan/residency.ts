@@ -1,60 +1,82 @@
 // Which constants stay on chip. Pinned ones are filled by the `load` fragment and are read-only afterwards; the others are
 // loaded again before each node that uses them. Pins are chosen by benefit: bytes fetched per request for a byte of SBUF.
-import type { Buffer, BufferDescriptor, Step } from '../lower/buffer.js';
-import type { LoweredProgram } from '../lower/lower.js';
+import type { Buffer, BufferDescriptor, Section, Step } from '../lower/buffer.js';
+import type { WeightGroup } from '../lower/builder.js';
 import { accessesOf } from '../schedule/accesses.js';
 
 export interface Residency {
   /** Steps of the load fragment: they fill the pins. */
   readonly load: readonly Step[];
-  /** The program with the loads of streamed weights in place. */
-  readonly main: readonly Step[];
+  /** Each section with the loads of streamed weights in place. */
+  readonly sections: readonly Section[];
   readonly pinned: readonly Buffer[];
+  /** Bytes of a partition that pins take. */
   readonly pinnedBytes: number;
+  /** Bytes that one pass of each section loads. */
   readonly streamedBytes: number;
 }
 
+/** What residency is chosen for. */
+export interface WeightedProgram {
+  readonly buffers: readonly Buffer[];
+  readonly sections: readonly Section[];
+  readonly weights: readonly WeightGroup[];
+}
+
 /** `pinBytes`: bytes of a partition that pins may take. */
-export function chooseResidency(program: LoweredProgram, pinBytes: number): Residency {
+export function chooseResidency(program: WeightedProgram, pinBytes: number): Residency {
   const groupOf = new Map<Buffer, number>();
   program.weights.forEach((g, i) => {
     for (const b of g.buffers) groupOf.set(b, i);
   });
-  const usesByStep = program.steps.map((s) => groupsUsed(s, groupOf));
-  const clusters = new Map<number, number>();
-  let previous = new Set<number>();
-  let origin = -1;
-  program.steps.forEach((s, i) => {
-    if (s.origin !== origin) {
-      origin = s.origin;
-      previous = new Set();
-    }
-    for (const g of usesByStep[i] ?? []) {
-      if (!previous.has(g)) clusters.set(g, (clusters.get(g) ?? 0) + 1);
-      previous.add(g);
-    }
-  });
-  // A group whose filling reads another group's buffers can only be pinned with it; fills here read DRAM or themselves.
-  const size = (g: number): number => program.weights[g]?.buffers.reduce((n, b) => n + b.bytes, 0) ?? 0;
-  const used = [...clusters.keys()].sort((x, y) => {
-    const benefit = (g: number) => ((clusters.get(g) ?? 0) * rowsOf(program, g)) / Math.max(1, size(g));
-    return benefit(y) - benefit(x) || x - y;
-  });
+  const used = program.sections.map((section) => section.steps.map((s) => groupsUsed(s, groupOf)));
+  const loads = countLoads(program.sections, used);
+  const size = (g: number): number => program.weights[g]?.buffers.reduce((n, b) => n + Math.ceil(b.bytes / PIN_ALIGN) * PIN_ALIGN, 0) ?? 0;
+  const benefit = (g: number): number => ((loads.get(g) ?? 0) * rowsOf(program, g)) / Math.max(1, size(g));
   const pinnedGroups = new Set<number>();
   let pinnedBytes = 0;
-  for (const g of used) {
+  for (const g of [...loads.keys()].sort((x, y) => benefit(y) - benefit(x) || x - y)) {
     if (pinnedBytes + size(g) > pinBytes) continue;
     pinnedGroups.add(g);
     pinnedBytes += size(g);
   }
-  const load = [...pinnedGroups].sort((x, y) => x - y).flatMap((g) => program.weights[g]?.steps ?? []);
-  const pinned = [...pinnedGroups].flatMap((g) => program.weights[g]?.buffers ?? []);
-  const { main, streamedBytes } = stream(program, usesByStep, pinnedGroups);
-  return { load, main, pinned, pinnedBytes, streamedBytes };
+  const chosen = [...pinnedGroups].sort((x, y) => x - y);
+  const fresh = { id: program.buffers.length };
+  const streamed = program.sections.map((section, i) => stream(program, section, used[i] ?? [], pinnedGroups, fresh));
+  return {
+    load: chosen.flatMap((g) => program.weights[g]?.steps ?? []),
+    sections: streamed.map((s) => s.section),
+    pinned: chosen.flatMap((g) => program.weights[g]?.buffers ?? []),
+    pinnedBytes,
+    streamedBytes: streamed.reduce((n, s) => n + s.bytes, 0),
+  };
+}
+
+/** Pins are placed at multiples of this. */
+export const PIN_ALIGN = 32;
+
+/** How often a request would load each group if it were streamed: once for each node that uses it, each time the section runs. */
+function countLoads(sections: readonly Section[], used: readonly (readonly (readonly number[])[])[]): Map<number, number> {
+  const loads = new Map<number, number>();
+  sections.forEach((section, k) => {
+    let origin = -1;
+    let here = new Set<number>();
+    section.steps.forEach((s, i) => {
+      if (s.origin !== origin) {
+        origin = s.origin;
+        here = new Set();
+      }
+      for (const g of used[k]?.[i] ?? []) {
+        if (!here.has(g)) loads.set(g, (loads.get(g) ?? 0) + section.times);
+        here.add(g);
+      }
+    });
+  });
+  return loads;
 }
 
 /** Partitions that filling a group moves bytes to: what a byte of SBUF in one partition saves. */
-function rowsOf(program: LoweredProgram, g: number): number {
+function rowsOf(program: WeightedProgram, g: number): number {
   const buffers = program.weights[g]?.buffers ?? [];
   return buffers.reduce((n, b) => n + b.parts * b.bytes, 0) / Math.max(1, buffers.reduce((n, b) => n + b.bytes, 0));
 }
@@ -69,27 +91,28 @@ function groupsUsed(step: Step, groupOf: ReadonlyMap<Buffer, number>): number[] 
 }
 
 /** Puts the filling of unpinned weights before the first step of each node that uses them, buffer by buffer, into buffers of that node's own. */
-function stream(program: LoweredProgram, usesByStep: readonly (readonly number[])[], pinned: ReadonlySet<number>): { main: Step[]; streamedBytes: number } {
+function stream(
+  program: WeightedProgram, section: Section, used: readonly (readonly number[])[], pinned: ReadonlySet<number>, fresh: { id: number },
+): { section: Section; bytes: number } {
   const main: Step[] = [];
   let origin = -1;
   let here = new Map<Buffer, Buffer>();
   let filled = new Set<Buffer>();
-  let streamedBytes = 0;
-  let nextId = program.buffers.length;
+  let bytes = 0;
   const fills = program.weights.map((g, i) => (pinned.has(i) ? new Map<Buffer, Step[]>() : fillsByBuffer(g.buffers, g.steps)));
-  program.steps.forEach((step, i) => {
+  section.steps.forEach((step, i) => {
     if (step.origin !== origin) {
       origin = step.origin;
       here = new Map();
       filled = new Set();
     }
-    for (const g of usesByStep[i] ?? []) {
+    for (const g of used[i] ?? []) {
       const group = program.weights[g];
       if (pinned.has(g) || group === undefined) continue;
       for (const b of group.buffers) {
         if (here.has(b)) continue;
         const { weight: _, ...plain } = b;
-        here.set(b, { ...plain, id: nextId++ });
+        here.set(b, { ...plain, id: fresh.id++ });
       }
       for (const a of accessesOf(step)) {
         const steps = fills[g]?.get(a.buffer);
@@ -98,13 +121,13 @@ function stream(program: LoweredProgram, usesByStep: readonly (readonly number[]
         for (const [b, list] of fills[g] ?? []) {
           if (list !== steps) continue;
           filled.add(b);
-          streamedBytes += b.bytes * b.parts;
+          bytes += b.bytes * b.parts;
         }
       }
     }
     main.push(here.size > 0 ? substitute(step, here) : step);
   });
-  return { main, streamedBytes };
+  return { section: { ...section, steps: main }, bytes };
 }
 
 /** The steps that fill each buffer; where a step touches several buffers of the group they are filled together. */

@@ -1,6 +1,6 @@
 // Operators that make tensors from nothing but attributes and shapes, and those that change the element type.
 import { elementCount, type HostTensor, unpackElements, zeros } from '../../../base/tensor.js';
-import type { DType } from '../../../base/dtype.js';
+import { DTYPES, type DType, isFloat, isInteger } from '../../../base/dtype.js';
 import { splatConstant } from '../../../ir/constant.js';
 import type { Value } from '../../../ir/graph.js';
 import type { Handler, HandlerTable, NodeContext } from '../context.js';
@@ -21,7 +21,9 @@ const cast: Handler = (c) => castTo(c, c.input(0), typeAttribute(c, 'to'));
 
 function castTo(c: NodeContext, x: Value, to: DType): Value {
   if (to === 'string' || x.type.dtype === 'string') throw c.refuse('strings are not supported');
-  return c.op('cast', [x], { to, saturate: c.attributes.flag('saturate', true) });
+  // Integers of fewer than 8 bits wrap, from floats too: through i32, which the value is truncated to.
+  const isNarrow = isInteger(to) && DTYPES[to].bits < 8 && isFloat(x.type.dtype);
+  return c.cast(isNarrow ? c.cast(x, 'i32') : x, to, c.attributes.flag('saturate', true));
 }
 
 const bitCast: Handler = (c) => c.op('bitcast', [c.input(0)], { to: typeAttribute(c, 'to') });

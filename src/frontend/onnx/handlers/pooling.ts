@@ -8,6 +8,7 @@ import type { Handler, HandlerTable, NodeContext } from '../context.js';
 import type { Item } from '../items.js';
 import { type Window, windowOf } from './convolution.js';
 import { powerNorm } from './reduce.js';
+import { padBy } from './shape.js';
 
 interface Pool extends Window {
   readonly kernel: readonly number[];
@@ -138,12 +139,13 @@ const maxUnpool: Handler = (c) => {
     (taps, i) =>
       ((shape[i + 2] ?? 1) - 1) * (strides[i] ?? 1) + taps - (pads[i] ?? 0) - (pads[i + kernel.length] ?? 0),
   );
+  // Indices count in the inferred shape; a larger result has it at its beginning.
   const own = [...shape.slice(0, 2), ...inferred];
-  const result = c.knownInts(2, 'the output shape') ?? own;
   const flat = (v: Value) => c.reshape(v, [c.size(v)]);
-  const empty = c.filled(x.type.dtype, [elementCount(result)], 0);
-  const filled = c.op('scatter_elements', [empty, flat(places), flat(x)], { axis: 0, reduction: 'none' });
-  return c.reshape(filled, result);
+  const empty = c.filled(x.type.dtype, [elementCount(own)], 0);
+  const filled = c.reshape(c.op('scatter_elements', [empty, flat(places), flat(x)], { axis: 0, reduction: 'none' }), own);
+  const wanted = c.knownInts(2, 'the output shape') ?? own;
+  return padBy(c, filled, own.map(() => 0), own.map((d, i) => (wanted[i] ?? d) - d), 'constant', c.like(x, 0));
 };
 
 export const POOLING: HandlerTable = {

@@ -17,11 +17,8 @@ export interface CallArgs {
 /** The item of each parameter, or undefined where the call does not fit the signature. */
 export function bindArgs(schema: Schema, call: CallArgs): ReadonlyMap<string, Item> | undefined {
   const bound = new Map<string, Item>();
-  const positional = schema.params.filter((p) => !p.keywordOnly);
-  if (call.positional.length > positional.length) {
-    // Keyword-only arguments were positional in early versions of the format.
-    if (call.positional.length > schema.params.length) return undefined;
-  }
+  const positional = schema.params.filter((p) => !p.keywordOnly).length;
+  if (call.positional.length > positional) return undefined;
   for (const keyword of call.keywords.keys()) {
     if (!schema.params.some((p) => p.name === keyword)) return undefined;
   }

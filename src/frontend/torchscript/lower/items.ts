@@ -35,7 +35,10 @@ export interface ObjectItem {
   readonly class: string;
   /** Place in the module tree: `features.0`; empty for the root. */
   readonly path: string;
+  /** Attributes that the program assigned. */
   attributes: Map<string, Item>;
+  /** Attributes as the archive has them. */
+  readonly saved?: (name: string) => Item | undefined;
   /** What `__getstate__` of a class of PyTorch itself returned (packed weights). */
   readonly state?: PickleValue;
 }
@@ -96,6 +99,11 @@ export function hasUnknown(item: Item): boolean {
     default:
       return false;
   }
+}
+
+/** The attribute of an object, or undefined. */
+export function attributeOf(object: ObjectItem, name: string): Item | undefined {
+  return object.attributes.get(name) ?? object.saved?.(name);
 }
 
 /** A constant scalar as a number; integers beyond 2^53 are clamped to it (slices end at 2^63-1). */

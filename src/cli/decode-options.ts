@@ -1,0 +1,80 @@
+// The options of models that generate step by step: how they parse, and the refusal of what this version does not build.
+// Values are checked here even where they are refused: a wrong value is a usage error first.
+import { type Command, Option } from 'commander';
+import { type NeffcError, unsupported, usageError } from '../base/diagnostic.js';
+import type { OptionValues } from './command.js';
+import { choiceOption, integerOption, repeated, splitPair } from './option-values.js';
+
+export const DECODE_VARIANTS = ['auto', 'split', 'unrolled', 'partitioned', 'device-loop', 'none'] as const;
+export type DecodeVariant = (typeof DECODE_VARIANTS)[number];
+
+/** `25,50,75` (ascending ends), a number of equal parts, or `auto`. */
+export type Partitions = 'auto' | { readonly parts: number } | { readonly ends: readonly number[] };
+
+function parsePartitions(text: string): Partitions {
+  if (text === 'auto') return 'auto';
+  const numbers = text.split(',').map((word) => (/^\d+$/.test(word) ? Number(word) : Number.NaN));
+  const ascending = numbers.every((n, i) => Number.isSafeInteger(n) && n > (numbers[i - 1] ?? 0));
+  if (!ascending) {
+    throw usageError('E2002', `--partitions ${text}: it takes ascending ends, a number of parts, or auto`, undefined, 'as in 25,50,75');
+  }
+  const [parts = 1] = numbers;
+  return numbers.length === 1 ? { parts } : { ends: numbers };
+}
+
+function parseObjective(text: string): string {
+  if (text === 'mean' || text === 'p99' || (text.trim() !== '' && Number(text) >= 0 && Number(text) <= 1)) return text;
+  throw usageError('E2002', `--objective ${text}: it takes mean, p99 or a weight from 0 to 1`);
+}
+
+const option = (flags: string, description: string, parse?: (text: string) => unknown) => {
+  const made = new Option(flags, description);
+  return parse === undefined ? made : made.argParser(parse);
+};
+const pairs = (flags: string, description: string, name: string) =>
+  new Option(flags, description).argParser(repeated((text) => splitPair(text, name)));
+const id = (name: string) => integerOption(name, 0, 2 ** 31 - 1);
+
+export function addDecodeOptions(command: Command): void {
+  const options = [
+    option('--encoder <file>', 'encoder of a pair, in place of MODEL'),
+    option('--decoder <file>', 'decoder of a pair'),
+    option('--decoder-past <file>', 'decoder that takes the cache of the step before'),
+    option('--decoder-file <name>', 'which decoder file of an Optimum folder'),
+    option('--decode <variant>', `how a decoding loop is built: ${DECODE_VARIANTS.join(', ')}`, choiceOption('--decode', DECODE_VARIANTS)).default('auto'),
+    option('--partitions <ends>', 'ends of the partitions (25,50,75), their number, or auto', parsePartitions),
+    option('--lengths <file.json>', 'histogram of output lengths: {"length": count}'),
+    option('--objective <what>', 'what auto optimises: mean, p99 or a weight', parseObjective),
+    option('--max-steps <n>', 'most new tokens, end included', integerOption('--max-steps', 1, 1_000_000)),
+    option('--bos <id>', 'token that starts a row', id('--bos')),
+    option('--eos <id>', 'token that ends a row', id('--eos')),
+    option('--pad <id>', 'token behind the end (default: that of --eos)', id('--pad')),
+    option('--incremental <mode>', 'derive a cache of keys and values: auto or off', choiceOption('--incremental', ['auto', 'off'])),
+    option('--tokens-input <name>', 'input that takes the tokens so far'),
+    pairs('--bind <enc_out=dec_in>', 'which output of the encoder goes to which input of the decoder; repeatable', '--bind'),
+    pairs('--state <dec_in=dec_out>', 'which output of the decoder is which input of its next step; repeatable', '--state'),
+    option('--batch <n>', 'rows decoded together', integerOption('--batch', 1, 65536)),
+    option('--resident-state', 'keep the state on the chip between steps'),
+  ];
+  for (const one of options) command.addOption(one);
+}
+
+/** Long names of the options above that ask for a decoding loop, by key. */
+const ASKS_FOR_LOOP = {
+  encoder: '--encoder', decoder: '--decoder', decoderPast: '--decoder-past', decoderFile: '--decoder-file', partitions: '--partitions',
+  lengths: '--lengths', objective: '--objective', maxSteps: '--max-steps', bos: '--bos', eos: '--eos', pad: '--pad',
+  incremental: '--incremental', tokensInput: '--tokens-input', bind: '--bind', state: '--state', batch: '--batch', residentState: '--resident-state',
+} as const;
+
+/** @throws E4020 where an option asks for a decoding loop */
+export function requirePlainModel(values: OptionValues): void {
+  const given: string[] = Object.entries(ASKS_FOR_LOOP).flatMap(([key, name]) => (values[key] === undefined ? [] : [name]));
+  const { decode } = values;
+  if (decode !== 'auto' && decode !== 'none') given.unshift(`--decode ${decode}`);
+  if (given.length > 0) throw notBuilt(given.join(', '), 'leave them out to compile the graph as it is');
+}
+
+/** What this version does not build. */
+export function notBuilt(what: string, hint: string): NeffcError {
+  return unsupported('E4020', `this version does not support ${what}`, undefined, hint);
+}
