@@ -9,9 +9,10 @@ import { GraphBuilder, mergeOrigins } from './build.js';
 /**
  * What shall stand for the results of `node`: values of the same types (an integer may take the place of a symbolic dim);
  * undefined leaves the node. New nodes are made with `rw.builder`; they carry the origins of `node` and of all nodes that
- * lose their last use by it. A result without a name gets that of the value it stands for.
+ * lose their last use by it. A result without a name gets that of the value it stands for. `old` is the node in the graph
+ * that is rewritten, for passes that have looked at that graph before.
  */
-export type Visit = (node: Node, rw: Rewriter) => readonly Value[] | undefined;
+export type Visit = (node: Node, rw: Rewriter, old: Node) => readonly Value[] | undefined;
 
 export interface RewriteOptions {
   /** Types that graph inputs get instead of their own (symbols bound to integers). */
@@ -151,7 +152,7 @@ export class Rewriter {
   private results(old: Node): readonly Value[] {
     const node = this.rebuild(old);
     if (!('op' in node)) return node;
-    const answer = this.visit(node, this);
+    const answer = this.visit(node, this, old);
     if (answer === undefined) {
       // A rebuilt node is in the region's list already.
       if (node === old) this.builder.adopt(node);

@@ -2,7 +2,7 @@
 import { bug } from '../../base/diagnostic.js';
 import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
 import type { Buffer, BufferDescriptor, BufferDmaSide } from './buffer.js';
-import { jointAxes, type View } from './view.js';
+import { type JointAxis, sortedJointAxes, type View } from './view.js';
 
 /** Descriptors that move every element of src to dst; element sizes are equal. Rows are as long as the views allow. */
 export function copyDescriptors(dst: View, src: View): BufferDescriptor[] {
@@ -10,7 +10,7 @@ export function copyDescriptors(dst: View, src: View): BufferDescriptor[] {
   if (size !== CHIP_DTYPE_BYTES[src.dtype]) throw bug('E1310', `a transfer between ${src.dtype} and ${dst.dtype}`);
   if (dst.axes.some((a) => a.n === 0)) return [];
   const views = [dst, src];
-  const axes = jointAxes(views);
+  const axes = sortedJointAxes(views);
   // Each side may step over partitions in one dim only, and a descriptor has 4 dims: other axes are looped over.
   const inner: typeof axes = [];
   const outer: typeof axes = [];
@@ -40,10 +40,8 @@ export function copyDescriptors(dst: View, src: View): BufferDescriptor[] {
   return out;
 }
 
-type Joint = ReturnType<typeof jointAxes>[number];
-
 /** Cuts the partition axes so that each piece lies in one panel on either side. */
-function cutAtPanels(views: readonly View[], axes: readonly Joint[], p: readonly number[], f: readonly number[], size: 1 | 2 | 4 | 8, out: BufferDescriptor[]): void {
+function cutAtPanels(views: readonly View[], axes: readonly JointAxis[], p: readonly number[], f: readonly number[], size: 1 | 2 | 4 | 8, out: BufferDescriptor[]): void {
   for (let side = 0; side < 2; side++) {
     const k = axes.findIndex((a) => (a.p[side] ?? 0) !== 0);
     const a = axes[k];
@@ -66,7 +64,7 @@ function cutAtPanels(views: readonly View[], axes: readonly Joint[], p: readonly
   out.push({ elementBytes: size, dst: side(0), src: side(1) });
 }
 
-function dmaSide(view: View, axes: readonly Joint[], v: 0 | 1, p: number, f: number, size: number): BufferDmaSide {
+function dmaSide(view: View, axes: readonly JointAxis[], v: 0 | 1, p: number, f: number, size: number): BufferDmaSide {
   const counts: [number, number, number, number] = [1, 1, 1, 1];
   const strides: [number, number, number, number] = [0, 0, 0, 0];
   let partitionDim = -1;

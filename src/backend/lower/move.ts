@@ -5,7 +5,7 @@ import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
 import type { Builder } from './builder.js';
 import { copyDescriptors } from './descriptors.js';
 import { transposeCost, transposeOnChip } from './transpose.js';
-import { compatible, viewShape, type View } from './view.js';
+import { chipAxes, compatible, viewShape, type View } from './view.js';
 
 /** dst = src, same shape; converts the element type where engines carry the elements. `finite`: values may cross PE. */
 export function move(b: Builder, dst: View, src: View, finite: boolean): void {
@@ -27,9 +27,54 @@ export function move(b: Builder, dst: View, src: View, finite: boolean): void {
     move(b, dst, landed, finite);
     return;
   }
+  const direct = transferNs(b, dst, src);
   const onChip = transposeCost(b.target, dst, src, finite);
-  if (onChip !== undefined && onChip < transferNs(b, dst, src)) transposeOnChip(b, dst, src, finite);
-  else b.dma(dst, src);
+  if (onChip !== undefined && onChip < direct) {
+    transposeOnChip(b, dst, src, finite);
+    return;
+  }
+  const staged = stagedLayout(b, dst, src, direct, finite);
+  if (staged === undefined) {
+    b.dma(dst, src);
+    return;
+  }
+  if (src.space === 'dram') {
+    b.dma(staged, src);
+    transposeOnChip(b, dst, staged, finite);
+  } else {
+    transposeOnChip(b, staged, src, finite);
+    b.dma(dst, staged);
+  }
+}
+
+/**
+ * Between DRAM and a layout whose partitions run along DRAM's contiguous axis, a transfer would move single elements: an
+ * on-chip copy with the next axis on partitions is transferred in long rows and transposed on chip. Undefined where that is
+ * no gain.
+ */
+function stagedLayout(b: Builder, dst: View, src: View, direct: number, finite: boolean): View | undefined {
+  if ((src.space === 'dram') === (dst.space === 'dram')) return undefined;
+  const [chip, dram] = src.space === 'dram' ? [dst, src] : [src, dst];
+  const contiguous = dram.axes.findIndex((a) => a.n > 1 && a.f === 1);
+  if (contiguous < 0 || chip.axes[contiguous]?.p !== 1) return undefined;
+  const shape = viewShape(chip);
+  let best: View | undefined;
+  let bestNs = direct;
+  for (let i = 0; i < shape.length; i++) {
+    if (i === contiguous || (shape[i] ?? 1) < 8) continue;
+    const { axes, rows, elements } = chipAxes(shape, [i]);
+    if (elements * CHIP_DTYPE_BYTES[chip.dtype] * Math.ceil(rows / 128) > b.target.sbufPartitionBytes / 4) continue;
+    const sketch: View = { space: 'sbuf', dtype: chip.dtype, panels: chip.panels, axes, p0: 0, f0: 0 };
+    const exchange = src.space === 'dram' ? transposeCost(b.target, dst, sketch, finite) : transposeCost(b.target, sketch, src, finite);
+    if (exchange === undefined) continue;
+    const wide: View = { ...sketch, panels: new Array(Math.ceil(rows / 128)).fill(chip.panels[0]) };
+    const ns = exchange + (src.space === 'dram' ? transferNs(b, wide, src) : transferNs(b, dst, wide));
+    if (ns < bestNs) {
+      bestNs = ns;
+      best = b.sbuf('staged', chip.dtype, shape, [i]);
+    }
+  }
+  return best;
 }
 
 /** Axes on partitions, outer to inner. */

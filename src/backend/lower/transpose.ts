@@ -1,26 +1,33 @@
 // Exchanging an axis with the partitions on chip: 128 x 128 blocks through PE against an identity (finite values only), or
 // 32 x 32 blocks on DVE (bits, any value).
 import { PARTITIONS, type Target } from '../../chip/target.js';
-import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
 import type { Builder } from './builder.js';
-import { singleAp, sliceView, type Axis, type View } from './view.js';
+import { type JointAxis, permuteView, singleAp, sliceView, sortedJointAxes, type View } from './view.js';
 
+/** Two views whose difference is one axis that changes places with the partitions. */
 interface Exchange {
-  /** Axis on partitions in src, within partitions in dst. */
-  readonly from: number;
-  /** Axis within partitions in src, on partitions in dst. */
-  readonly to: number;
+  /** Axes that lie within partitions on both sides. */
+  readonly others: readonly JointAxis[];
+  /** On partitions in src (stride 1), within partitions in dst. */
+  readonly from: JointAxis;
+  /** Within partitions in src, on partitions in dst (stride 1). */
+  readonly to: JointAxis;
 }
 
-/** The two axes that change places, where that is all that differs; both views start at partition 0. */
+const DST = 0;
+const SRC = 1;
+
 function exchange(dst: View, src: View): Exchange | undefined {
   if (dst.space !== 'sbuf' || src.space !== 'sbuf' || dst.dtype !== src.dtype) return undefined;
   if (dst.p0 % PARTITIONS !== 0 || src.p0 % PARTITIONS !== 0) return undefined;
-  const lane = (axes: readonly Axis[]) => axes.flatMap((a, i) => (a.n > 1 && a.p !== 0 ? [i] : []));
-  const [from, ...moreFrom] = lane(src.axes);
-  const [to, ...moreTo] = lane(dst.axes);
-  if (from === undefined || to === undefined || from === to || moreFrom.length > 0 || moreTo.length > 0) return undefined;
-  return src.axes[from]?.p === 1 && dst.axes[to]?.p === 1 ? { from, to } : undefined;
+  const axes = sortedJointAxes([dst, src]);
+  const from = axes.filter((a) => a.p[SRC] !== 0);
+  const to = axes.filter((a) => a.p[DST] !== 0);
+  const [f] = from;
+  const [t] = to;
+  if (f === undefined || t === undefined || from.length > 1 || to.length > 1 || f === t) return undefined;
+  if (f.p[SRC] !== 1 || t.p[DST] !== 1 || f.p[DST] !== 0 || t.p[SRC] !== 0) return undefined;
+  return { others: axes.filter((a) => a !== f && a !== t), from: f, to: t };
 }
 
 function throughPe(target: Target, v: View, finite: boolean): boolean {
@@ -31,52 +38,52 @@ function throughPe(target: Target, v: View, finite: boolean): boolean {
 export function transposeCost(target: Target, dst: View, src: View, finite: boolean): number | undefined {
   const x = exchange(dst, src);
   if (x === undefined) return undefined;
-  const others = src.axes.reduce((n, a, i) => (i === x.from || i === x.to ? n : n * a.n), 1);
-  const rows = src.axes[x.from]?.n ?? 1;
-  const columns = src.axes[x.to]?.n ?? 1;
+  const others = x.others.reduce((n, a) => n * a.n, 1);
   if (throughPe(target, src, finite)) {
-    const blocks = others * Math.ceil(rows / PARTITIONS) * Math.ceil(columns / PARTITIONS);
+    const blocks = others * Math.ceil(x.from.n / PARTITIONS) * Math.ceil(x.to.n / PARTITIONS);
     const factor = src.dtype === 'f32' ? 4 : 1;
     return blocks * ((128 * factor * 1000) / target.clockMhz.pe + (128 * 1000) / target.clockMhz.dve) + 300;
   }
-  return others * Math.ceil(rows / 32) * Math.ceil(columns / 32) * ((64 * 1000) / target.clockMhz.dve) + 150;
+  return others * Math.ceil(x.from.n / 32) * Math.ceil(x.to.n / 32) * ((64 * 1000) / target.clockMhz.dve) + 150;
 }
 
 export function transposeOnChip(b: Builder, dst: View, src: View, finite: boolean): void {
   const x = exchange(dst, src) as Exchange;
   const pe = throughPe(b.target, src, finite);
   const block = pe ? PARTITIONS : 32;
-  const rest = src.axes.map((a, i) => (i === x.from || i === x.to ? 1 : a.n));
-  forIndex(rest, (index) => {
-    for (let r = 0; r < (src.axes[x.from]?.n ?? 1); r += block) {
-      for (let c = 0; c < (src.axes[x.to]?.n ?? 1); c += block) {
-        const starts = [...index];
-        const sizes = index.map(() => 1);
-        starts[x.from] = r;
-        starts[x.to] = c;
-        sizes[x.from] = Math.min(block, (src.axes[x.from]?.n ?? 1) - r);
-        sizes[x.to] = Math.min(block, (src.axes[x.to]?.n ?? 1) - c);
-        const s = sliceView(src, starts, sizes);
-        const d = sliceView(dst, starts, sizes);
-        if (pe) transposeByPe(b, d, s, x);
+  // Both sides as [others..., from, to] over the joint axes.
+  const all = [...x.others, x.from, x.to];
+  const side = (v: View, k: number): View => ({ ...v, axes: all.map((a) => ({ n: a.n, p: a.p[k] ?? 0, f: a.f[k] ?? 0 })) });
+  const to = side(dst, DST);
+  const from = side(src, SRC);
+  const rank = all.length;
+  forIndex(x.others.map((a) => a.n), (index) => {
+    for (let r = 0; r < x.from.n; r += block) {
+      for (let c = 0; c < x.to.n; c += block) {
+        const starts = [...index, r, c];
+        const sizes = [...index.map(() => 1), Math.min(block, x.from.n - r), Math.min(block, x.to.n - c)];
+        const matrix = (v: View): View => {
+          const s = sliceView(v, starts, sizes);
+          return { ...s, axes: s.axes.slice(rank - 2) };
+        };
+        const s = matrix(from);
+        const d = permuteView(matrix(to), [1, 0]);
+        if (pe) transposeByPe(b, d, s);
         else b.raw('dve', { m: 'TRANSPOSE32', dst: singleAp(d), src: singleAp(s) }, singleAp(s));
       }
     }
   });
 }
 
-/** Stationary = the block, moving = the identity: out[column, row] = block[row, column]. */
-function transposeByPe(b: Builder, d: View, s: View, x: Exchange): void {
-  const rows = s.axes[x.from]?.n ?? 1;
-  const columns = s.axes[x.to]?.n ?? 1;
+/** d[column, row] = s[row, column]: stationary = the block, moving = the identity. */
+function transposeByPe(b: Builder, d: View, s: View): void {
+  const rows = s.axes[0]?.n ?? 1;
+  const columns = s.axes[1]?.n ?? 1;
   const out = b.psum('transpose', columns, rows);
   const source = singleAp(s);
   const eye = singleAp(sliceView(identity(b, s.dtype), [0, 0], [rows, rows]));
-  const block = { ...source, counts: [1, 1, 1, columns], strides: [0, 0, 0, s.axes[x.to]?.f ?? 0] } as typeof source;
-  b.matmul(singleAp(out), block, { ...eye, start: source.start } as typeof eye, true);
-  // The other axes have one element here: the destination is the matrix [column, row].
-  const matrix: View = { ...d, axes: [d.axes[x.to] as Axis, d.axes[x.from] as Axis] };
-  b.copy(matrix, out);
+  b.matmul(singleAp(out), { ...source, counts: [1, 1, 1, columns], strides: [0, 0, 0, s.axes[1]?.f ?? 0] }, eye, true);
+  b.copy(d, out);
 }
 
 const identities = new WeakMap<Builder, Map<string, View>>();
@@ -112,5 +119,3 @@ function forIndex(shape: readonly number[], visit: (index: number[]) => void): v
     visit(index);
   }
 }
-
-export const bytesOf = (v: View): number => v.axes.reduce((n, a) => n * a.n, CHIP_DTYPE_BYTES[v.dtype]);

@@ -167,7 +167,7 @@ export function partitionsFrom(start: number): number {
   return start === 0 ? 128 : start === 64 ? 64 : start === 32 || start === 96 ? 32 : 0;
 }
 
-interface JointAxis {
+export interface JointAxis {
   readonly n: number;
   readonly p: readonly number[];
   readonly f: readonly number[];
@@ -188,6 +188,19 @@ export function jointAxes(views: readonly View[]): JointAxis[] {
     } else merged.push({ n, p, f });
   }
   return merged;
+}
+
+/** Joint axes in the order that makes runs longest: partition axes outermost, then by descending stride of the first view. */
+export function sortedJointAxes(views: readonly View[]): JointAxis[] {
+  const first = views[0];
+  if (first === undefined) return [];
+  const key = (i: number): number => {
+    const lane = views.some((v) => (v.axes[i]?.p ?? 0) !== 0);
+    const stride = Math.max(...views.map((v) => Math.abs(v.axes[i]?.f ?? 0)));
+    return lane ? Number.MAX_SAFE_INTEGER / 2 + Math.max(...views.map((v) => Math.abs(v.axes[i]?.p ?? 0))) : stride;
+  };
+  const order = first.axes.map((_, i) => i).sort((a, b) => key(b) - key(a) || a - b);
+  return jointAxes(views.map((v) => permuteView(v, order)));
 }
 
 const MAX_COUNT = 65535;

@@ -11,31 +11,26 @@
 // transfer among themselves; other cores (a wait for a semaphore of the chip counts as met and orders nothing); which ranges of
 // state are valid at entry (all count as written); control by loaded words beyond the lengths asked for. `assumptions` says what
 // of that the program at hand makes use of. Shares no logic with sync.ts and nothing with the simulator.
-import { ENGINES, PARTITIONS, type Target } from '../../chip/target.js';
-import { descriptorFootprint, type Footprint, footprint, type Region } from '../../isa/footprint.js';
+import { PARTITIONS, type Target } from '../../chip/target.js';
+import type { Region } from '../../isa/footprint.js';
 import { overlaps } from '../../isa/overlap.js';
 import type { Pin, Program } from '../../isa/program.js';
 import type { Finding } from '../check/finding.js';
 import { regionText } from '../check/regions.js';
 import { WrittenBytes } from '../check/written.js';
-import { type Access, AccessLog } from './accesses-log.js';
-import { Events } from './events.js';
-import { type Executed, type FollowOptions, type Fragment, Fragments, follow, placeText } from './streams.js';
+import type { Access } from './accesses-log.js';
+import type { Events } from './events.js';
+import {
+  type ExecutionEvents,
+  execution,
+  footprintsOf,
+  type Located,
+  MemoryLogs,
+  memoryBytes,
+} from './execution.js';
+import { type Executed, type Fragment, Fragments, placeText } from './streams.js';
 
-export type Rule =
-  | 'decode'
-  | 'control'
-  | 'descriptors'
-  | 'loaded-wait'
-  | 'semaphore-owner'
-  | 'queue-owner'
-  | 'deadlock'
-  | 'wait-total'
-  | 'race'
-  | 'unwritten'
-  | 'pin'
-  | 'bounds'
-  | 'constant';
+export type Rule = Located['rule'] | 'race' | 'unwritten' | 'pin' | 'bounds' | 'constant';
 
 export interface Violation extends Finding {
   readonly rule: Rule;
@@ -91,84 +86,6 @@ export function checkProgram(program: Program, target: Target, options: CheckOpt
   };
 }
 
-export interface ExecutionEvents {
-  readonly events: Events;
-  readonly problems: readonly Located[];
-  readonly assumptions: ReadonlySet<string>;
-}
-
-interface Located {
-  readonly rule: Rule;
-  readonly fragment: Fragment;
-  readonly index: number;
-  readonly message: string;
-}
-
-/** The events of one phase of an executable, in order, with what is wrong about control and semaphores. */
-export function execution(
-  fragments: Fragments,
-  target: Target,
-  kind: 'load' | 'main',
-  executable: number,
-  options: FollowOptions,
-): ExecutionEvents {
-  const followed = ENGINES.map((engine) => follow(fragments, kind, executable, engine, options));
-  const events = new Events(
-    followed.map((f) => f.executed),
-    target,
-  );
-  const assumptions = new Set(followed.flatMap((f) => [...f.assumptions]));
-  if (events.waitsForChip)
-    assumptions.add('other cores make every increment of the chip’s semaphores that is waited for');
-  const problems = [
-    ...followed.flatMap((f) => f.problems),
-    ...events.problems.map(
-      (p): Located => ({ ...p, fragment: p.executed.fragment, index: p.executed.index }),
-    ),
-  ];
-  return { events, problems, assumptions };
-}
-
-/** Reads and writes of an event: an instruction's own, a transfer's descriptors'; a trigger touches nothing itself. */
-export function footprintsOf(events: Events, event: number): readonly Footprint[] {
-  const { instruction, descriptors } = events.executed[event]!;
-  if (events.stream[event]! >= ENGINES.length) return descriptors.map(descriptorFootprint);
-  return instruction.m === 'DMA' ? [] : [footprint(instruction)];
-}
-
-/** A log for each memory of a core. */
-export class MemoryLogs {
-  private readonly logs = new Map<string, AccessLog>();
-  private readonly streams: number;
-  private readonly program: Program;
-  private readonly target: Target;
-
-  constructor(streams: number, program: Program, target: Target) {
-    this.streams = streams;
-    this.program = program;
-    this.target = target;
-  }
-
-  of({ space, variable }: Region): AccessLog {
-    const key = space === 'dram' ? `${variable}` : space;
-    const known = this.logs.get(key);
-    if (known !== undefined) return known;
-    const made = new AccessLog(this.streams, memoryBytes({ space, variable }, this.program, this.target));
-    this.logs.set(key, made);
-    return made;
-  }
-}
-
-function memoryBytes(
-  { space, variable }: Pick<Region, 'space' | 'variable'>,
-  program: Program,
-  target: Target,
-): number {
-  if (space === 'sbuf') return target.sbufPartitionBytes;
-  if (space === 'psum') return target.psum.banks * target.psum.bankBytes;
-  return program.variables[variable]?.bytes ?? 0;
-}
-
 function pinRegion({ start, parts, base, bytes }: Pin): Region {
   const span = { space: 'sbuf', variable: 0, start, parts, partitionStep: 1, certain: true } as const;
   return { ...span, lo: base, hi: base + bytes, base, run: bytes, counts: [], strides: [] };
@@ -180,8 +97,8 @@ class Written {
 
   of({ space, variable }: Region): WrittenBytes {
     const key = space === 'dram' ? `${variable}` : space;
-    let found = this.memories.get(key);
-    if (found === undefined) this.memories.set(key, (found = new WrittenBytes()));
+    const found = this.memories.get(key) ?? new WrittenBytes();
+    this.memories.set(key, found);
     return found;
   }
 }

@@ -4,8 +4,8 @@
 import type { Target } from '../../chip/target.js';
 import type { Program } from '../../isa/program.js';
 import type { Access } from './accesses-log.js';
-import { execution, footprintsOf, MemoryLogs } from './check.js';
 import { type Events, joinRow } from './events.js';
+import { execution, footprintsOf, MemoryLogs } from './execution.js';
 import { type Fragment, Fragments } from './streams.js';
 
 /**

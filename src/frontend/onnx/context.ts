@@ -88,7 +88,9 @@ export class NodeContext extends Emitter {
     const item = this.item(index);
     if (isValue(item)) return item;
     if (item.kind === 'extents') throw this.unknown(`input ${index}, the dims (${item.dims.map(dimText)}),`);
-    throw this.bad(`input ${index} is ${item.kind === 'sequence' ? 'a sequence' : 'an optional'}, not a tensor`);
+    throw this.bad(
+      `input ${index} is ${item.kind === 'sequence' ? 'a sequence' : 'an optional'}, not a tensor`,
+    );
   }
   optional(index: number): Value | undefined {
     return this.has(index) ? this.input(index) : undefined;

@@ -88,7 +88,11 @@ export function evaluateExpression(text: string, values: Numbers): number | unde
 }
 
 /** Name and value of the only symbol without a value, for which the expression is `wanted`; undefined where there is none. */
-export function solveExpression(text: string, wanted: number, values: Numbers): readonly [string, number] | undefined {
+export function solveExpression(
+  text: string,
+  wanted: number,
+  values: Numbers,
+): readonly [string, number] | undefined {
   const open = symbolsOf(text).filter((name) => !values.has(name));
   const [name] = open;
   if (name === undefined || open.length > 1) return undefined;

@@ -3,7 +3,8 @@ import type { OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode } from './proto/m
 
 export type Functions = ReadonlyMap<string, OnnxFunction>;
 
-const keyOf = (domain: string, name: string, overload: string): string => JSON.stringify([domain, name, overload]);
+const keyOf = (domain: string, name: string, overload: string): string =>
+  JSON.stringify([domain, name, overload]);
 
 export function functionTable(functions: readonly OnnxFunction[]): Functions {
   return new Map(functions.map((f) => [keyOf(f.domain, f.name, f.overload), f]));

@@ -2,19 +2,20 @@
 // computed is, so that with all dims of the inputs known every shape in the graph is static and nothing of the shape
 // arithmetic remains. The map of this folder: inputs.ts types the inputs, walk.ts goes through the nodes, table.ts knows
 // the operators, handlers/ imports them.
-import { type Diagnostic, unsupported } from '../../base/diagnostic.js';
+import { type Diagnostic, unsupported, warning } from '../../base/diagnostic.js';
 import type { HostTensor } from '../../base/tensor.js';
 import { bytesConstant, type Constant } from '../../ir/constant.js';
+import { dimText } from '../../ir/dim.js';
 import type { Graph, Value } from '../../ir/graph.js';
 import { GraphBuilder } from '../../ops/build.js';
 import { functionTable } from './functions.js';
-import { bindInputs, type GivenInputs } from './inputs.js';
-import { isValue } from './items.js';
+import { bindInputs, type GivenInputs, type InputForm } from './inputs.js';
+import { type Item, isValue } from './items.js';
 import type { OnnxModel, OnnxValueInfo } from './proto/model.js';
 import { Scope } from './scope.js';
 import { Walk } from './walk.js';
 
-/** Versions of ai.onnx whose operators are known. */
+/** Versions of ai.onnx whose operators are known; older ones are tried, with a warning. */
 export const OLDEST_OPSET = 7;
 export const NEWEST_OPSET = 28;
 
@@ -47,48 +48,86 @@ export function modelInputs(model: OnnxModel): readonly OnnxValueInfo[] {
  */
 export function importOnnx(model: OnnxModel, options: ImportOptions): Imported {
   const { file } = options;
-  checkOpset(model, file);
+  const warnings = checkOpset(model, file);
   const builder = new GraphBuilder(model.graph.name || 'model');
-  const inputs = modelInputs(model);
-  for (const { name, type } of inputs) {
-    if (type !== undefined && type.kind !== 'tensor')
-      throw unsupported('E4006', `input '${name}' is of kind ${type.kind}; only tensors can be given`, { file });
-  }
-  const { types, diagnostics } = bindInputs(inputs, {
+  const { types, diagnostics } = bindInputs(modelInputs(model), {
     file,
     given: options.inputShapes ?? new Map(),
     keepSymbolic: options.keepSymbolic ?? false,
   });
   const scope = new Scope();
-  for (const { name, type } of types) {
-    const param = builder.input(name, type);
+  for (const { name, form } of types) {
+    const item = inputItem(builder, name, form);
     const known = options.inputValues?.get(name);
-    scope.bind(name, known === undefined ? param : builder.constant(knownInput(known)), { file });
+    scope.bind(name, known === undefined ? item : builder.constant(knownInput(known)), { file });
   }
   const walk = new Walk(builder, file, functionTable(model.functions));
   const results = walk.graph(model.graph, scope, model.opsets);
   walk.throwFailures();
-  const names = model.graph.outputs.map((output) => output.name);
-  const values = results.map((item, i): Value => {
-    if (isValue(item)) return item;
-    throw unsupported('E4006', `output '${names[i]}' is of kind ${item.kind}; only tensors can be returned`, { file });
-  });
-  return { graph: builder.finish(values, names), diagnostics };
+  const outputs = results.flatMap((item, i) => outputValues(model.graph.outputs[i]?.name ?? '', item));
+  const graph = builder.finish(
+    outputs.map((output) => output.value),
+    outputs.map((output) => output.name),
+  );
+  return { graph, diagnostics: [...warnings, ...diagnostics] };
+}
+
+/** The graph's parameters for an input: those of a sequence are named after it, with their positions. */
+function inputItem(builder: GraphBuilder, name: string, form: InputForm): Item {
+  switch (form.kind) {
+    case 'tensor':
+      return builder.input(name, form.type);
+    case 'sequence':
+      return {
+        kind: 'sequence',
+        elements: form.elements.map((type, i) => builder.input(`${name}.${i}`, type)),
+      };
+    case 'optional':
+      return { kind: 'optional', element: form.element && inputItem(builder, name, form.element) };
+  }
+}
+
+interface Output {
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** The tensors of an output, named like those of an input; an empty optional has none. */
+function outputValues(name: string, item: Item): readonly Output[] {
+  if (isValue(item)) return [{ name, value: item }];
+  switch (item.kind) {
+    case 'sequence':
+      return item.elements.flatMap((element, i) => outputValues(`${name}.${i}`, element));
+    case 'optional':
+      return item.element === undefined ? [] : outputValues(name, item.element);
+    case 'extents':
+      throw unsupported(
+        'E4003',
+        `output '${name}' is the dims (${item.dims.map(dimText)}), which are not known`,
+      );
+    case 'unavailable':
+      return [];
+  }
 }
 
 function knownInput({ dtype, shape, data }: HostTensor): Constant {
   return bytesConstant(dtype, shape, data);
 }
 
-function checkOpset({ opsets }: OnnxModel, file: string): void {
+/** Warnings; E4007 for a version that is not known. */
+function checkOpset({ opsets }: OnnxModel, file: string): readonly Diagnostic[] {
   const version = opsets.get('');
-  if (version === undefined || (version >= OLDEST_OPSET && version <= NEWEST_OPSET)) return;
-  throw unsupported(
-    'E4007',
-    `the model is written for version ${version} of ai.onnx; known are ${OLDEST_OPSET} to ${NEWEST_OPSET}`,
-    { file },
-    version < OLDEST_OPSET
-      ? 'Convert it with onnx.version_converter, or export it again.'
-      : `Export it for opset ${NEWEST_OPSET} or older.`,
-  );
+  if (version === undefined || (version >= OLDEST_OPSET && version <= NEWEST_OPSET)) return [];
+  if (version > NEWEST_OPSET) {
+    throw unsupported(
+      'E4007',
+      `the model is written for version ${version} of ai.onnx; known are those up to ${NEWEST_OPSET}`,
+      { file },
+      `Export it for opset ${NEWEST_OPSET} or older.`,
+    );
+  }
+  const message = `the model is written for version ${version} of ai.onnx, whose operators are taken for those of ${OLDEST_OPSET}`;
+  return [
+    warning('W2002', message, { file }, 'Check the numbers, or convert it with onnx.version_converter.'),
+  ];
 }

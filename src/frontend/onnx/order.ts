@@ -53,13 +53,21 @@ export function countNodes(graph: OnnxGraph): number {
  * The nodes that the results need, each after those it reads from; in file order as far as that allows.
  * E3103 where two nodes have a result of one name, E3104 where a value depends on itself.
  */
-export function neededInOrder({ nodes, results }: NodeList, place: (node: OnnxNode) => Place): readonly OnnxNode[] {
+export function neededInOrder(
+  { nodes, results }: NodeList,
+  place: (node: OnnxNode) => Place,
+): readonly OnnxNode[] {
   const makers = new Map<string, OnnxNode>();
   for (const node of nodes) {
     for (const name of node.outputs) {
       if (name === '') continue;
       if (makers.has(name)) {
-        throw badInput('E3103', `the value '${name}' is computed twice`, place(node), 'Export the model again.');
+        throw badInput(
+          'E3103',
+          `the value '${name}' is computed twice`,
+          place(node),
+          'Export the model again.',
+        );
       }
       makers.set(name, node);
     }
@@ -85,7 +93,12 @@ export function neededInOrder({ nodes, results }: NodeList, place: (node: OnnxNo
       const maker = makers.get(name);
       if (maker === undefined || state.get(maker) === 'done') continue;
       if (state.get(maker) === 'open') {
-        throw badInput('E3104', `the value '${name}' depends on itself`, place(maker), 'The graph has a cycle; export the model again.');
+        throw badInput(
+          'E3104',
+          `the value '${name}' depends on itself`,
+          place(maker),
+          'The graph has a cycle; export the model again.',
+        );
       }
       enter(maker);
     }

@@ -23,7 +23,31 @@ import { SIGNAL } from './handlers/signal.js';
 import { SPECIAL } from './handlers/special.js';
 
 const DOMAINS: ReadonlyMap<string, readonly HandlerTable[]> = new Map([
-  ['', [ELEMENTWISE, CONSTANTS, SHAPE, INDEXING, REDUCE, LINEAR, CONVOLUTION, POOLING, NORMALIZATION, CONTROL, RESIZE, RECURRENT, QUANTISED, ATTENTION, LOSSES, SIGNAL, SAMPLING, SEQUENCES, SPECIAL, UNOFFICIAL]],
+  [
+    '',
+    [
+      ELEMENTWISE,
+      CONSTANTS,
+      SHAPE,
+      INDEXING,
+      REDUCE,
+      LINEAR,
+      CONVOLUTION,
+      POOLING,
+      NORMALIZATION,
+      CONTROL,
+      RESIZE,
+      RECURRENT,
+      QUANTISED,
+      ATTENTION,
+      LOSSES,
+      SIGNAL,
+      SAMPLING,
+      SEQUENCES,
+      SPECIAL,
+      UNOFFICIAL,
+    ],
+  ],
   ['com.microsoft', [CONTRIB, CONTRIB_ATTENTION, QUANTISED_CONTRIB]],
 ]);
 

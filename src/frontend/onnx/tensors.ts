@@ -1,10 +1,11 @@
 // Tensors of a file as constants of the graph: views of the file's bytes where elements take whole bytes; sparse tensors
 // made dense, for there are no sparse values in the graph.
+
+import { badInput } from '../../base/diagnostic.js';
 import { elementBytes } from '../../base/dtype.js';
 import { elementCount, typedView, unpackElements, zeros } from '../../base/tensor.js';
 import { bytesConstant, type Constant } from '../../ir/constant.js';
 import { rowMajorStrides } from '../../ir/type.js';
-import { badInput } from '../../base/diagnostic.js';
 import type { OnnxSparseTensor, OnnxTensor } from './proto/model.js';
 
 /** @throws NeffcError E3107 where an index lies outside */
@@ -32,4 +33,3 @@ export function tensorConstant(tensor: OnnxTensor, name?: string): Constant {
   const bytes = dtype === 'string' ? tensor.data : unpackElements(dtype, tensor.data, elementCount(shape));
   return { ...bytesConstant(dtype, shape, bytes, name), ...(strings && { strings }) };
 }
-

@@ -1,7 +1,14 @@
 // Walks the nodes of a graph, of its bodies and of model-local functions in order and has each imported. What cannot be
 // imported is recorded and its results are marked unavailable, so that everything unsupported is found in one go; what is
 // wrong with the file ends the walk. Knows no operator.
-import { badInput, type Diagnostic, EXIT, NeffcError, type Place, unsupported } from '../../base/diagnostic.js';
+import {
+  badInput,
+  type Diagnostic,
+  EXIT,
+  NeffcError,
+  type Place,
+  unsupported,
+} from '../../base/diagnostic.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import { NodeContext, type Subgraphs } from './context.js';
 import { calledFunction, type Functions, instantiate } from './functions.js';
@@ -45,7 +52,13 @@ export class Walk {
   }
 
   /** Imports a graph whose inputs are bound in `scope`; its outputs. */
-  graph(graph: OnnxGraph, scope: Scope, opsets: ReadonlyMap<string, number>, prefix = '', depth = 0): readonly Item[] {
+  graph(
+    graph: OnnxGraph,
+    scope: Scope,
+    opsets: ReadonlyMap<string, number>,
+    prefix = '',
+    depth = 0,
+  ): readonly Item[] {
     for (const [name, tensor] of graph.initializers)
       if (!scope.owns(name)) scope.bind(name, this.initializer(tensor, name), { file: this.file });
     for (const [name, tensor] of graph.sparseInitializers)
@@ -82,7 +95,12 @@ export class Walk {
     return list.results.map((name) => {
       const item = frame.scope.find(name);
       if (item !== undefined) return item;
-      throw badInput('E3105', `nothing computes the output '${name}'`, { file: this.file }, 'Export the model again.');
+      throw badInput(
+        'E3105',
+        `nothing computes the output '${name}'`,
+        { file: this.file },
+        'Export the model again.',
+      );
     });
   }
 
@@ -90,7 +108,12 @@ export class Walk {
     const where = this.place(node, frame);
     this.steps++;
     if (this.steps > MAX_NODES)
-      throw unsupported('E4005', `the model unrolls to more than ${MAX_NODES} nodes`, where, 'Give shorter sequences or fewer iterations.');
+      throw unsupported(
+        'E4005',
+        `the model unrolls to more than ${MAX_NODES} nodes`,
+        where,
+        'Give shorter sequences or fewer iterations.',
+      );
     const operands = node.inputs.map((name) => (name === '' ? undefined : this.find(name, frame, where)));
     const { origin } = this.builder;
     this.builder.origin = [{ node: where.node ?? '', op: node.opType, file: this.file }];
@@ -99,12 +122,18 @@ export class Walk {
     for (const [i, name] of node.outputs.entries()) {
       if (name === '') continue;
       const item = items[i];
-      if (item === undefined) throw badInput('E3101', `${node.opType} has no output ${i}`, where, 'Export the model again.');
+      if (item === undefined)
+        throw badInput('E3101', `${node.opType} has no output ${i}`, where, 'Export the model again.');
       frame.scope.bind(name, item, where);
     }
   }
 
-  private resultsOf(node: OnnxNode, operands: readonly (Item | undefined)[], frame: Frame, where: Place): readonly Item[] {
+  private resultsOf(
+    node: OnnxNode,
+    operands: readonly (Item | undefined)[],
+    frame: Frame,
+    where: Place,
+  ): readonly Item[] {
     const unavailable = node.outputs.map(() => UNAVAILABLE);
     const called = calledFunction(this.functions, node);
     if (called !== undefined) return this.call(called, node, operands, frame, where);
@@ -114,9 +143,17 @@ export class Walk {
       this.refuseOperator(node, version, where);
       return unavailable;
     }
-    if (operands.some((item) => item !== undefined && !isValue(item) && item.kind === 'unavailable')) return unavailable;
+    if (operands.some((item) => item !== undefined && !isValue(item) && item.kind === 'unavailable'))
+      return unavailable;
     try {
-      const context = new NodeContext(this.builder, node, version, operands, where, this.subgraphs(frame, where));
+      const context = new NodeContext(
+        this.builder,
+        node,
+        version,
+        operands,
+        where,
+        this.subgraphs(frame, where),
+      );
       const result = handler(context);
       return Array.isArray(result) ? result : [result as Item];
     } catch (error) {
@@ -129,14 +166,27 @@ export class Walk {
 
   private refuseOperator(node: OnnxNode, version: number, where: Place): void {
     const domain = node.domain === '' ? '' : `${node.domain}.`;
-    const operator = isKnownDomain(node.domain) ? `${domain}${node.opType} (version ${version})` : `${domain}${node.opType}`;
+    const operator = isKnownDomain(node.domain)
+      ? `${domain}${node.opType} (version ${version})`
+      : `${domain}${node.opType}`;
     const nodes = this.refusedOperators.get(operator) ?? new Set();
     this.refusedOperators.set(operator, nodes.add(where.node ?? ''));
   }
 
-  private call(f: OnnxFunction, node: OnnxNode, operands: readonly (Item | undefined)[], frame: Frame, where: Place): readonly Item[] {
+  private call(
+    f: OnnxFunction,
+    node: OnnxNode,
+    operands: readonly (Item | undefined)[],
+    frame: Frame,
+    where: Place,
+  ): readonly Item[] {
     if (frame.depth >= MAX_CALL_DEPTH) {
-      throw badInput('E3106', `the function ${f.name} is called within ${MAX_CALL_DEPTH} others`, where, 'Functions must not call themselves.');
+      throw badInput(
+        'E3106',
+        `the function ${f.name} is called within ${MAX_CALL_DEPTH} others`,
+        where,
+        'Functions must not call themselves.',
+      );
     }
     const scope = new Scope();
     for (const [i, name] of f.inputs.entries()) {
@@ -169,7 +219,8 @@ export class Walk {
         const { origin } = this.builder;
         const results = this.graph(body, scope, frame.opsets, frame.prefix, frame.depth);
         this.builder.origin = origin;
-        if (results.some((item) => !isValue(item) && item.kind === 'unavailable')) throw new BodyUnavailable();
+        if (results.some((item) => !isValue(item) && item.kind === 'unavailable'))
+          throw new BodyUnavailable();
         return results;
       },
     };
@@ -178,11 +229,17 @@ export class Walk {
   private find(name: string, { scope }: Frame, where: Place): Item {
     const item = scope.find(name);
     if (item !== undefined) return item;
-    throw badInput('E3105', `nothing computes the value '${name}'`, where, 'The model is incomplete; export it again.');
+    throw badInput(
+      'E3105',
+      `nothing computes the value '${name}'`,
+      where,
+      'The model is incomplete; export it again.',
+    );
   }
 
   private place(node: OnnxNode, { prefix }: Frame): Place {
-    const name = node.name !== '' ? node.name : `${node.opType} of ${node.outputs.find((o) => o !== '') ?? 'nothing'}`;
+    const name =
+      node.name !== '' ? node.name : `${node.opType} of ${node.outputs.find((o) => o !== '') ?? 'nothing'}`;
     return { file: this.file, node: `${prefix}${name}` };
   }
 }
@@ -190,7 +247,9 @@ export class Walk {
 const LISTED = 12;
 function listed(names: readonly string[]): string {
   const more = names.length - LISTED;
-  const text = names.slice(0, LISTED).map((name) => `'${name}'`).join(', ');
+  const text = names
+    .slice(0, LISTED)
+    .map((name) => `'${name}'`)
+    .join(', ');
   return more > 0 ? `${text} and ${more} more` : text;
 }
-

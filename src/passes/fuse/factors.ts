@@ -67,7 +67,7 @@ export function plusConstant(v: Value, constant: number): Value | undefined {
 
 /** Whether a constant of a formula is the one meant, as far as exporters print and round it. */
 export function isNear(x: number | undefined, wanted: number): boolean {
-  return x !== undefined && Math.abs(x - wanted) <= 1e-3 * Math.abs(wanted);
+  return x !== undefined && Math.abs(x - wanted) <= 2e-4 * Math.abs(wanted);
 }
 
 /** Whether the factors are these, each as often. */

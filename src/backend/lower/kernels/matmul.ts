@@ -120,7 +120,8 @@ function batched(c: LowerContext, node: Node, a: Value, b: Value, out: Value): v
   const n = shape[rank - 1] ?? 1;
   const k = c.shape(a).at(-1) ?? 1;
   const wanted = c.plan.wanted.get(out);
-  const byColumns = wanted?.includes(rank - 1) ?? (n >= 64 && m < 64);
+  // Columns on partitions only where consumers want just them: heads side by side on partitions come from a transpose of rows.
+  const byColumns = wanted === undefined ? n >= 64 && m < 64 : wanted.includes(rank - 1) && wanted.every((i) => i === rank - 1 || (shape[i] ?? 1) === 1);
   const home = c.result(out, [byColumns ? rank - 1 : rank - 2]);
   const left = operand(c, a, [...batch, m, k], true);
   const right = operand(c, b, [...batch, k, n], false);

@@ -11,7 +11,7 @@ import { broadcastView, permuteView, reshapeView, sliceAxis, viewShape, type Vie
 const FEW_ROWS = 8;
 
 /** Calls `each` with the value as [lanes..., rows, along] in pieces that fit: views of src and dst. */
-function overRows(c: LowerContext, x: Value, out: Value, along: readonly number[], each: (src: View, dst: View) => void): void {
+function overRows(c: LowerContext, x: Value, out: Value, along: readonly number[], each: (src: View, dst: View, lanes: number) => void): void {
   const shape = c.shape(x);
   const partition = rowPartition(c, x, along);
   const lanes = [...partition];
@@ -19,7 +19,7 @@ function overRows(c: LowerContext, x: Value, out: Value, along: readonly number[
   const order = [...lanes, ...others, ...along];
   const arrange = (v: View): View => permuteView(v, order);
   if (c.fits(out, partition) && (c.places(x).some((p) => p.space === 'sbuf') || c.bytesPerPartition(x, partition) <= c.budget() * 0.5)) {
-    each(arrange(c.fetch(x, partition)), arrange(c.result(out, partition)));
+    each(arrange(c.fetch(x, partition)), arrange(c.result(out, partition)), lanes.length);
     return;
   }
   // Streamed: the axis that is cut is the outermost other one, or the rows on partitions in panels.
@@ -34,16 +34,15 @@ function overRows(c: LowerContext, x: Value, out: Value, along: readonly number[
     const loaded = c.b.sbuf(x.name, c.dtype(x), viewShape(source), partition);
     c.b.dma(loaded, source);
     const made = c.b.sbuf(out.name, c.dtype(out), viewShape(source), partition);
-    each(arrange(loaded), arrange(made));
+    each(arrange(loaded), arrange(made), lanes.length);
     c.b.dma(sliceAxis(home, cut, i, size), made);
   }
 }
 
-/** The view as [lanes, rows, along], where it merges; the partition axes first. */
-function asRows(v: View, along: number): View {
+/** The view [lane axes, other axes, axes along] as [lanes, rows, along], where it merges. */
+function asRows(v: View, lanes: number, along: number): View {
   const shape = viewShape(v);
   const n = elementCount(shape.slice(shape.length - along));
-  const lanes = v.axes.filter((a) => a.p !== 0 && a.n > 1).length;
   const rows = elementCount(shape.slice(lanes, shape.length - along));
   return reshapeView(v, [elementCount(shape.slice(0, lanes)), rows, n]) ?? v;
 }
@@ -52,9 +51,9 @@ const softmax: Kernel = (c, node) => {
   const x = node.inputs[0] as Value;
   const out = node.outputs[0] as Value;
   const axis = Number(node.attrs.axis);
-  overRows(c, x, out, [axis], (source, target) => {
-    const src = asRows(source, 1);
-    const dst = asRows(target, 1);
+  overRows(c, x, out, [axis], (source, target, lanesAxes) => {
+    const src = asRows(source, lanesAxes, 1);
+    const dst = asRows(target, lanesAxes, 1);
     const [lanes = 1, rows = 1] = viewShape(src);
     const column = (name: string): View => c.b.sbuf(name, 'f32', [lanes, rows, 1], [0]);
     const lowest = column('max');
@@ -118,9 +117,9 @@ const layerNorm: Kernel = (c, node) => {
   const first = Number(node.attrs.axis);
   const along = Array.from({ length: rank - first }, (_, i) => first + i);
   const epsilon = Number(node.attrs.epsilon ?? 1e-5);
-  overRows(c, x, out, along, (source, target) => {
-    const src = asRows(source, along.length);
-    const dst = asRows(target, along.length);
+  overRows(c, x, out, along, (source, target, lanes) => {
+    const src = asRows(source, lanes, along.length);
+    const dst = asRows(target, lanes, along.length);
     const normalised = node.op === 'rms_norm' ? rms(c, dst, src, epsilon) : standardise(c, dst, src, epsilon);
     affine(c, node, dst, normalised, along.length);
   });

@@ -91,7 +91,8 @@ const attention: Handler = (c): readonly Item[] => {
   const v = joined(pastV, heads(v0, 'kv_num_heads'));
   const [queryHeads, keyHeads] = [c.dim(q, 1), c.dim(k, 1)];
   const times = queryHeads % keyHeads === 0 ? queryHeads / keyHeads : 1;
-  const precision = a.int('softmax_precision', 0) === 0 ? q.type.dtype : typeAttribute(c, 'softmax_precision');
+  const precision =
+    a.int('softmax_precision', 0) === 0 ? q.type.dtype : typeAttribute(c, 'softmax_precision');
   const { y, stages } = attend(c, {
     q,
     k: repeatHeads(c, k, times),
@@ -114,7 +115,10 @@ function attentionBias(c: NodeContext, q: Value, k: Value, past: Value | undefin
   const lengths = c.optional(6);
   const perBatch = lengths === undefined ? undefined : c.alongAxis(c.cast(lengths, 'i64'), 0, 4);
   // Keys before this block of queries: of the cache, or of what is filled of it.
-  const offset = perBatch === undefined || past !== undefined ? c.scalar('i64', past ? c.dim(past, 2) : 0) : c.sub(perBatch, c.scalar('i64', rows));
+  const offset =
+    perBatch === undefined || past !== undefined
+      ? c.scalar('i64', past ? c.dim(past, 2) : 0)
+      : c.sub(perBatch, c.scalar('i64', rows));
   const distance = c.sub(c.add(positions(c, rows, 2), offset), positions(c, columns, 3));
   const parts: Value[] = [];
   const allow = (allowed: Value) => parts.push(biasOf(c, allowed, dtype));
@@ -152,7 +156,10 @@ export function rotate(c: NodeContext, x: Value, cos: Value, sin: Value, isInter
   const imaginary = c.add(c.mul(sin, first), c.mul(cos, second));
   const shape = c.shape(real);
   const turned = isInterleaved
-    ? c.reshape(c.concat([c.unsqueeze(real, [4]), c.unsqueeze(imaginary, [4])], 4), [...shape.slice(0, 3), 2 * half])
+    ? c.reshape(c.concat([c.unsqueeze(real, [4]), c.unsqueeze(imaginary, [4])], 4), [
+        ...shape.slice(0, 3),
+        2 * half,
+      ])
     : c.concat([real, imaginary], 3);
   return rest === 0 ? turned : c.concat([turned, c.slice(x, 3, 2 * half, rest)], 3);
 }
@@ -180,14 +187,19 @@ const linearAttention: Handler = (c): readonly Item[] => {
   const [queryHeads, heads] = [a.int('q_num_heads'), a.int('kv_num_heads')];
   const { dtype } = c.input(0).type;
   const wide = (i: number) => c.cast(c.input(i), 'f32');
-  const [q, k, v] = [splitHeads(c, wide(0), queryHeads), splitHeads(c, wide(1), heads), splitHeads(c, wide(2), heads)];
+  const [q, k, v] = [
+    splitHeads(c, wide(0), queryHeads),
+    splitHeads(c, wide(1), heads),
+    splitHeads(c, wide(2), heads),
+  ];
   const [batch = 1, , steps = 1, keys = 1] = c.shape(k);
   const decay = rule.startsWith('gated') ? perHead(c, wide(4), heads) : undefined;
   const beta = rule.endsWith('delta') ? perHead(c, wide(5), heads) : undefined;
   const past = c.optional(3);
   const given = a.float('scale', 0);
   const scale = c.scalar('f32', given === 0 ? 1 / Math.sqrt(keys) : given);
-  let state = past === undefined ? c.filled('f32', [batch, heads, keys, c.dim(v, 3)], 0) : c.cast(past, 'f32');
+  let state =
+    past === undefined ? c.filled('f32', [batch, heads, keys, c.dim(v, 3)], 0) : c.cast(past, 'f32');
   const rows: Value[] = [];
   for (let t = 0; t < steps; t++) {
     const at = (x: Value) => c.slice(x, 2, t, 1);
@@ -214,7 +226,14 @@ const causalConvWithState: Handler = (c): readonly Item[] => {
   const channels = c.dim(x, 1);
   const kept = c.dim(w, 2) - 1;
   const whole = past === undefined ? c.pad(x, [0, 0, kept], [0, 0, 0]) : c.concat([past, x], 2);
-  const one = { strides: [1], low: [0], high: [0], dilations: [1], groups: channels, bias: bias !== undefined };
+  const one = {
+    strides: [1],
+    low: [0],
+    high: [0],
+    dilations: [1],
+    groups: channels,
+    bias: bias !== undefined,
+  };
   const y = c.op('conv', bias === undefined ? [whole, w] : [whole, w, bias], one);
   const activation = c.attributes.oneOf('activation', ['none', 'silu', 'swish'], 'none');
   const state = c.slice(whole, 2, c.dim(whole, 2) - kept, kept);

@@ -1,12 +1,12 @@
 // Operators that make tensors from nothing but attributes and shapes, and those that change the element type.
-import { elementCount, type HostTensor, unpackElements, zeros } from '../../../base/tensor.js';
+
 import { DTYPES, type DType, isFloat, isInteger } from '../../../base/dtype.js';
+import { elementCount, type HostTensor, unpackElements, zeros } from '../../../base/tensor.js';
 import { splatConstant } from '../../../ir/constant.js';
 import type { Value } from '../../../ir/graph.js';
 import type { Handler, HandlerTable, NodeContext } from '../context.js';
 import { ELEMENT_TYPES } from '../proto/element-type.js';
-import { densify } from '../tensors.js';
-import { tensorConstant } from '../tensors.js';
+import { densify, tensorConstant } from '../tensors.js';
 
 /** The type an attribute names by its number. */
 export function typeAttribute(c: NodeContext, name: string, fallback?: DType): DType {
@@ -55,7 +55,8 @@ const constantOfShape: Handler = (c) => {
   const shape = c.knownInts(0, 'the shape') ?? [];
   if (!c.attributes.has('value')) return c.filled('f32', shape, 0);
   const tensor = c.attributes.tensor('value');
-  if (elementCount(tensor.shape) !== 1) throw c.bad(`'value' has shape [${tensor.shape}] and must have one element`);
+  if (elementCount(tensor.shape) !== 1)
+    throw c.bad(`'value' has shape [${tensor.shape}] and must have one element`);
   const element = unpackElements(tensor.dtype, tensor.data, 1);
   return c.constant(splatConstant(tensor.dtype, shape, element));
 };
@@ -76,7 +77,8 @@ const eyeLike: Handler = (c) => {
   const [rows = 0, columns = 0] = c.shape(x);
   const offset = c.attributes.int('k', 0);
   const t: HostTensor = zeros('u8', [rows, columns]);
-  for (let row = Math.max(0, -offset); row < rows && row + offset < columns; row++) t.data[row * columns + row + offset] = 1;
+  for (let row = Math.max(0, -offset); row < rows && row + offset < columns; row++)
+    t.data[row * columns + row + offset] = 1;
   return c.cast(c.tensor(t), typeAttribute(c, 'dtype', x.type.dtype));
 };
 
@@ -84,7 +86,8 @@ const dropout: Handler = (c) => {
   const x = c.input(0);
   const training = c.version >= 12 && c.has(2) && (c.knownInts(2, 'training_mode')?.[0] ?? 0) !== 0;
   const ratio = training ? (c.has(1) ? (c.knownInts(1, 'the ratio')?.[0] ?? 0) : 0.5) : 0;
-  if (ratio !== 0) throw c.refuse('it drops elements at random (training mode)', 'Export the model for inference.');
+  if (ratio !== 0)
+    throw c.refuse('it drops elements at random (training mode)', 'Export the model for inference.');
   // Until version 10 the mask has the type of the data.
   return [x, c.filled(c.version < 10 ? x.type.dtype : 'bool', c.shape(x), 1)];
 };

@@ -47,8 +47,13 @@ const attention: Handler = (c): readonly Item[] => {
   const projected = bias === undefined ? product : c.add(product, bias);
   const width = c.dim(projected, 2);
   const sizes = c.attributes.ints('qkv_hidden_sizes', [width / 3, width / 3, width / 3]);
-  const [q, k0, v0] = c.split(projected, 2, sizes).map((part) => splitHeads(c, part, heads)) as [Value, Value, Value];
-  const joined = (part: Value, i: number) => (past === undefined ? part : c.concat([c.pick(past, 0, i), part], 2));
+  const [q, k0, v0] = c.split(projected, 2, sizes).map((part) => splitHeads(c, part, heads)) as [
+    Value,
+    Value,
+    Value,
+  ];
+  const joined = (part: Value, i: number) =>
+    past === undefined ? part : c.concat([c.pick(past, 0, i), part], 2);
   const [k, v] = [joined(k0, 0), joined(v0, 1)];
   const [rows, columns] = [c.dim(q, 2), c.dim(k, 2)];
   const isCausal = c.attributes.int('unidirectional', 0) === 1;
@@ -73,7 +78,9 @@ const attention: Handler = (c): readonly Item[] => {
 /** Operands [B,L,heads*D], keys and values also [B,heads,L,D]; or query with all three packed as [B,L,heads,3,D]. */
 const multiHeadAttention: Handler = (c): readonly Item[] => {
   const heads = c.attributes.int('num_heads');
-  const [query, key, value, bias, mask, extra, pastK, pastV] = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => c.optional(i));
+  const [query, key, value, bias, mask, extra, pastK, pastV] = [0, 1, 2, 3, 4, 5, 6, 7].map((i) =>
+    c.optional(i),
+  );
   if (query === undefined) throw c.bad('the query is missing');
   const [q0, k0, v0] = separate(c, heads, query, key, value, bias);
   const joined = (old: Value | undefined, now: Value) => (old === undefined ? now : c.concat([old, now], 2));
@@ -132,7 +139,8 @@ const groupQueryAttention: Handler = (c): readonly Item[] => {
   if (query === undefined || lengths === undefined) throw c.bad('an operand is missing');
   const { attributes: a } = c;
   const [heads, keyHeads] = [a.int('num_heads'), a.int('kv_num_heads')];
-  const [packedQ, packedK, packedV] = key && value ? [query, key, value] : unpackHeads(c, query, heads, keyHeads);
+  const [packedQ, packedK, packedV] =
+    key && value ? [query, key, value] : unpackHeads(c, query, heads, keyHeads);
   let [q, k] = [splitHeads(c, packedQ, heads), splitHeads(c, packedK, keyHeads)];
   const v = splitHeads(c, packedV, keyHeads);
   const [batch, rows, size] = [c.dim(q, 0), c.dim(q, 2), c.dim(q, 3)];
@@ -171,9 +179,18 @@ const groupQueryAttention: Handler = (c): readonly Item[] => {
 };
 
 /** Query, key and value from one tensor [B,L,(heads + 2 * keyHeads)*D]. */
-function unpackHeads(c: NodeContext, x: Value, heads: number, keyHeads: number): readonly [Value, Value, Value] {
+function unpackHeads(
+  c: NodeContext,
+  x: Value,
+  heads: number,
+  keyHeads: number,
+): readonly [Value, Value, Value] {
   const size = c.dim(x, 2) / (heads + 2 * keyHeads);
-  return c.split(x, 2, [heads * size, keyHeads * size, keyHeads * size]) as unknown as readonly [Value, Value, Value];
+  return c.split(x, 2, [heads * size, keyHeads * size, keyHeads * size]) as unknown as readonly [
+    Value,
+    Value,
+    Value,
+  ];
 }
 
 /** The cache with this block after each sample's own tokens; as long as the longest sample needs. */

@@ -58,10 +58,12 @@ const embedLayerNormalization: Handler = (c): readonly Item[] => {
   const position = given ?? c.ints(Array.from({ length }, (_, i) => i));
   const embedded = c.add(rows(words, ids), rows(places, position));
   const kinds = c.optional(4);
-  const sum = segments === undefined || kinds === undefined ? embedded : c.add(embedded, rows(kinds, segments));
+  const sum =
+    segments === undefined || kinds === undefined ? embedded : c.add(embedded, rows(kinds, segments));
   const y = layerNormOf(c, sum, 2, c.attributes.float('epsilon', 1e-12), c.input(5), c.input(6));
   const mask = c.optional(7);
-  const counted = mask === undefined ? c.filled('i32', [batch], 0) : c.cast(c.reduce('sum', mask, [1], false), 'i32');
+  const counted =
+    mask === undefined ? c.filled('i32', [batch], 0) : c.cast(c.reduce('sum', mask, [1], false), 'i32');
   return [y, counted, sum];
 };
 
@@ -119,7 +121,10 @@ const fusedConv: Handler = (c) => {
 const fusedGemm: Handler = (c) => {
   const side = (x: Value, name: string) => (c.attributes.flag(name) ? c.transpose(x, [1, 0]) : x);
   const scaled = (x: Value, by: number) => (by === 1 ? x : c.mul(x, c.like(x, by)));
-  const product = scaled(c.matmul(side(c.input(0), 'transA'), side(c.input(1), 'transB')), c.attributes.float('alpha', 1));
+  const product = scaled(
+    c.matmul(side(c.input(0), 'transA'), side(c.input(1), 'transB')),
+    c.attributes.float('alpha', 1),
+  );
   const bias = c.optional(2);
   const sum = bias === undefined ? product : c.add(product, scaled(bias, c.attributes.float('beta', 1)));
   return activated(c, sum, []);
@@ -132,7 +137,11 @@ const fusedMatMul: Handler = (c) => {
     const batched = c.attributes.flag(batchName) ? c.moveAxis(x, 0, rank - 2) : x;
     return c.attributes.flag(name) && rank > 1 ? c.swapAxes(batched, rank - 2, rank - 1) : batched;
   };
-  const product = matmulOf(c, side(c.input(0), 'transA', 'transBatchA'), side(c.input(1), 'transB', 'transBatchB'));
+  const product = matmulOf(
+    c,
+    side(c.input(0), 'transA', 'transBatchA'),
+    side(c.input(1), 'transB', 'transBatchB'),
+  );
   const alpha = c.attributes.float('alpha', 1);
   return alpha === 1 ? product : c.mul(product, c.like(product, alpha));
 };
@@ -160,7 +169,13 @@ const matMulNBits: Handler = (c) => {
 };
 
 /** Numbers packed low bits first, each row of `shape` (its last `inner` axes apart) padded to whole bytes; as fp32. */
-function unpacked(c: NodeContext, x: Value, bits: number, shape: readonly [number, number, number], inner: 0 | 1): Value {
+function unpacked(
+  c: NodeContext,
+  x: Value,
+  bits: number,
+  shape: readonly [number, number, number],
+  inner: 0 | 1,
+): Value {
   const constant = constantOf(x);
   if (constant === undefined) throw c.unknown('a packed weight');
   const { data } = constantTensor(constant);

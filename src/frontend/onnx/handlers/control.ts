@@ -22,7 +22,9 @@ interface Captures {
 
 function capturesOf(c: NodeContext, bodies: readonly OnnxGraph[]): Captures {
   const names = c.subgraphs.captured(bodies);
-  const values = [...new Set([...names.values()].flatMap(valuesOf))].filter((v) => constantOf(v) === undefined);
+  const values = [...new Set([...names.values()].flatMap(valuesOf))].filter(
+    (v) => constantOf(v) === undefined,
+  );
   return { names, values };
 }
 
@@ -35,7 +37,9 @@ function inside(names: Names, values: readonly Value[], params: readonly Value[]
 function tensorsOnly(c: NodeContext, items: readonly Item[]): readonly Value[] {
   return items.map((item, i) => {
     if (isValue(item)) return item;
-    throw c.refuse(`result ${i} of its body is of kind ${item.kind}, and whether it runs is decided at run time`);
+    throw c.refuse(
+      `result ${i} of its body is of kind ${item.kind}, and whether it runs is decided at run time`,
+    );
   });
 }
 
@@ -103,7 +107,9 @@ const loop: Handler = (c): readonly Item[] => {
   const carried = c.operands.slice(2).map((_, i) => c.item(i + 2));
   const parts = { body, carried, scans: body.outputs.length - 1 - carried.length };
   if (body.inputs.length !== 2 + carried.length || parts.scans < 0)
-    throw c.bad(`its body has ${body.inputs.length} inputs and ${body.outputs.length} outputs for ${carried.length} carried values`);
+    throw c.bad(
+      `its body has ${body.inputs.length} inputs and ${body.outputs.length} outputs for ${carried.length} carried values`,
+    );
   const trips = c.optional(0);
   const condition = c.optional(1);
   const count = trips === undefined ? Infinity : c.known(trips)?.[0];
@@ -129,7 +135,11 @@ function withoutIterations(c: NodeContext, { body, carried, scans }: LoopParts):
 }
 
 /** Undefined where an iteration's condition is decided at run time. */
-function unrollLoop(c: NodeContext, { body, carried, scans }: LoopParts, count: number): readonly Item[] | undefined {
+function unrollLoop(
+  c: NodeContext,
+  { body, carried, scans }: LoopParts,
+  count: number,
+): readonly Item[] | undefined {
   const { names } = capturesOf(c, [body]);
   let state = carried;
   const rows: Value[][] = Array.from({ length: scans }, () => []);
@@ -138,7 +148,10 @@ function unrollLoop(c: NodeContext, { body, carried, scans }: LoopParts, count: 
   const made = c.builder.region([], () => {
     for (let i = 0, goesOn = true; i < count && goesOn; i++) {
       const inputs: readonly Item[] = [c.scalar('i64', i), c.scalar('bool', 1), ...state];
-      const bound = new Map([...names, ...body.inputs.map((input, k) => [input.name, inputs[k] as Item] as const)]);
+      const bound = new Map([
+        ...names,
+        ...body.inputs.map((input, k) => [input.name, inputs[k] as Item] as const),
+      ]);
       const [next, ...results] = c.subgraphs.run(body, bound);
       const decided = isValue(next) ? c.known(next)?.[0] : undefined;
       if (decided === undefined) {
@@ -175,19 +188,24 @@ function coreLoop(
   const initial = tensorsOnly(c, carried);
   const { names, values } = capturesOf(c, [body]);
   const build = (types: readonly TensorType[]) =>
-    c.builder.region([tensorType('i64', []), tensorType('bool', []), ...types, ...typesOf(values)], (params) => {
-      const bound = inside(names, values, params.slice(2 + initial.length));
-      for (const [i, input] of body.inputs.entries()) bound.set(input.name, params[i] as Value);
-      const [next, ...results] = tensorsOnly(c, c.subgraphs.run(body, bound));
-      if (next === undefined) throw c.bad('its body has no condition');
-      return [scalarOf(c, next, 'bool'), ...results];
-    });
+    c.builder.region(
+      [tensorType('i64', []), tensorType('bool', []), ...types, ...typesOf(values)],
+      (params) => {
+        const bound = inside(names, values, params.slice(2 + initial.length));
+        for (const [i, input] of body.inputs.entries()) bound.set(input.name, params[i] as Value);
+        const [next, ...results] = tensorsOnly(c, c.subgraphs.run(body, bound));
+        if (next === undefined) throw c.bad('its body has no condition');
+        return [scalarOf(c, next, 'bool'), ...results];
+      },
+    );
   const region = stableRegion(c, build, initial);
   const pruned = withoutUnread([region], values, 2 + initial.length);
   const start = condition === undefined ? c.scalar('bool', 1) : scalarOf(c, condition, 'bool');
   const count = trips === undefined ? c.scalar('i64', MOST_TRIPS) : scalarOf(c, trips, 'i64');
   const attrs = { carried: initial.length, scans, trips: freshSymbol(c, 'trips') };
-  return c.builder.node('loop', [count, start, ...initial, ...pruned.values], attrs, { regions: pruned.regions });
+  return c.builder.node('loop', [count, start, ...initial, ...pruned.values], attrs, {
+    regions: pruned.regions,
+  });
 }
 
 function freshSymbol(c: NodeContext, what: string): string {
@@ -238,7 +256,11 @@ function scanParts(c: NodeContext, first: number): ScanParts {
   const states = operands.slice(0, operands.length - count);
   const sequences = tensorsOnly(c, operands.slice(states.length));
   const outputs = body.outputs.length - states.length;
-  const ints = (name: string, length: number) => c.attributes.ints(name, Array.from({ length }, () => 0));
+  const ints = (name: string, length: number) =>
+    c.attributes.ints(
+      name,
+      Array.from({ length }, () => 0),
+    );
   return {
     body,
     states,
@@ -264,9 +286,14 @@ function runScan(c: NodeContext, parts: ScanParts): readonly Item[] {
   let states = parts.states;
   const rows: Value[][] = parts.outputAxes.map(() => []);
   for (let t = 0; t < steps; t++) {
-    const elements = sequences.map((x, i) => c.pick(x, axes[i] ?? 0, parts.inputReversed[i] ? steps - 1 - t : t));
+    const elements = sequences.map((x, i) =>
+      c.pick(x, axes[i] ?? 0, parts.inputReversed[i] ? steps - 1 - t : t),
+    );
     const inputs: readonly Item[] = [...states, ...elements];
-    const bound = new Map([...names, ...body.inputs.map((input, k) => [input.name, inputs[k] as Item] as const)]);
+    const bound = new Map([
+      ...names,
+      ...body.inputs.map((input, k) => [input.name, inputs[k] as Item] as const),
+    ]);
     const results = c.subgraphs.run(body, bound);
     states = results.slice(0, states.length);
     for (const [k, row] of tensorsOnly(c, results.slice(states.length)).entries()) rows[k]?.push(row);
@@ -297,7 +324,12 @@ const batchedScan: Handler = (c): readonly Item[] => {
       }),
     ),
   );
-  return (results[0] ?? []).map((_, k) => stack(c, results.map((list) => list[k] as Value)));
+  return (results[0] ?? []).map((_, k) =>
+    stack(
+      c,
+      results.map((list) => list[k] as Value),
+    ),
+  );
 };
 
 export const CONTROL: HandlerTable = {

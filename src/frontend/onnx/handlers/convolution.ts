@@ -38,7 +38,8 @@ function paddingOf(
   if (mode === 'VALID') return { low: zeros, high: zeros };
   if (mode === 'NOTSET') {
     const pads = c.attributes.ints('pads', [...zeros, ...zeros]);
-    if (pads.length !== 2 * kernel.length) throw c.bad(`${pads.length} pads do not belong to ${kernel.length} spatial axes`);
+    if (pads.length !== 2 * kernel.length)
+      throw c.bad(`${pads.length} pads do not belong to ${kernel.length} spatial axes`);
     return { low: pads.slice(0, kernel.length), high: pads.slice(kernel.length) };
   }
   const total = kernel.map((taps, i) => {
@@ -74,9 +75,13 @@ const convTranspose: Handler = (c) => {
   const ones = kernel.map(() => 1);
   const strides = a.ints('strides', ones);
   const dilations = a.ints('dilations', ones);
-  const extra = a.ints('output_padding', kernel.map(() => 0));
+  const extra = a.ints(
+    'output_padding',
+    kernel.map(() => 0),
+  );
   const full = kernel.map(
-    (taps, i) => (c.dim(x, i + 2) - 1) * (strides[i] ?? 1) + (taps - 1) * (dilations[i] ?? 1) + 1 + (extra[i] ?? 0),
+    (taps, i) =>
+      (c.dim(x, i + 2) - 1) * (strides[i] ?? 1) + (taps - 1) * (dilations[i] ?? 1) + 1 + (extra[i] ?? 0),
   );
   const { low, high } = transposedPadding(c, x, full, strides);
   const attrs = {
@@ -97,7 +102,12 @@ const convTranspose: Handler = (c) => {
 };
 
 /** How much of the full result is cut off on each side. */
-function transposedPadding(c: NodeContext, x: Value, full: readonly number[], strides: readonly number[]): Padding {
+function transposedPadding(
+  c: NodeContext,
+  x: Value,
+  full: readonly number[],
+  strides: readonly number[],
+): Padding {
   const { attributes: a } = c;
   const mode = a.oneOf('auto_pad', ['NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID'], 'NOTSET');
   const zeros = full.map(() => 0);

@@ -28,7 +28,9 @@ export function einsum(c: NodeContext, equation: string, values: readonly Value[
   const [left = '', right] = equation.replaceAll(' ', '').split('->');
   const texts = left.split(',');
   if (texts.length !== values.length) throw c.bad(`'${equation}' is not for ${values.length} operands`);
-  const terms = values.map((value, i) => diagonal(c, { value, axes: lettersOf(c, texts[i] ?? '', c.rank(value)) }));
+  const terms = values.map((value, i) =>
+    diagonal(c, { value, axes: lettersOf(c, texts[i] ?? '', c.rank(value)) }),
+  );
   const digits = terms.reduce<readonly string[]>((most, { axes }) => {
     const own = axes.filter(isDigit);
     return own.length > most.length ? own : most;
@@ -77,7 +79,10 @@ function sumAway(c: NodeContext, { value, axes }: Term, needed: ReadonlySet<stri
 /** Axes in the order wanted; those the value lacks have one element. */
 function arrange(c: NodeContext, { value, axes }: Term, wanted: readonly string[]): Value {
   const present = wanted.filter((letter) => axes.includes(letter));
-  const ordered = c.transpose(value, present.map((letter) => axes.indexOf(letter)));
+  const ordered = c.transpose(
+    value,
+    present.map((letter) => axes.indexOf(letter)),
+  );
   const missing = wanted.flatMap((letter, i) => (axes.includes(letter) ? [] : [i]));
   return missing.length === 0 ? ordered : c.unsqueeze(ordered, missing);
 }
@@ -94,12 +99,24 @@ function multiply(c: NodeContext, a: Term, b: Term, later: ReadonlySet<string>):
     const axes = [...kept, ...ownLeft, ...ownRight];
     return { value: c.mul(arrange(c, left, axes), arrange(c, right, axes)), axes };
   }
-  const dims = (term: Term, letters: readonly string[]) => letters.map((letter) => c.dim(term.value, term.axes.indexOf(letter)));
+  const dims = (term: Term, letters: readonly string[]) =>
+    letters.map((letter) => c.dim(term.value, term.axes.indexOf(letter)));
   const product = (list: readonly number[]) => list.reduce((n, d) => n * d, 1);
   const [m, n, k] = [dims(left, ownLeft), dims(right, ownRight), dims(left, summed)];
   const [batchLeft, batchRight] = [dims(left, kept), dims(right, kept)];
-  const rows = c.reshape(arrange(c, left, [...kept, ...ownLeft, ...summed]), [...batchLeft, product(m), product(k)]);
-  const columns = c.reshape(arrange(c, right, [...kept, ...summed, ...ownRight]), [...batchRight, product(k), product(n)]);
+  const rows = c.reshape(arrange(c, left, [...kept, ...ownLeft, ...summed]), [
+    ...batchLeft,
+    product(m),
+    product(k),
+  ]);
+  const columns = c.reshape(arrange(c, right, [...kept, ...summed, ...ownRight]), [
+    ...batchRight,
+    product(k),
+    product(n),
+  ]);
   const batch = batchLeft.map((d, i) => Math.max(d, batchRight[i] ?? 1));
-  return { value: c.reshape(c.matmul(rows, columns), [...batch, ...m, ...n]), axes: [...kept, ...ownLeft, ...ownRight] };
+  return {
+    value: c.reshape(c.matmul(rows, columns), [...batch, ...m, ...n]),
+    axes: [...kept, ...ownLeft, ...ownRight],
+  };
 }

@@ -12,7 +12,16 @@ const unary =
 const binary =
   (op: string): Handler =>
   (c) =>
-    c.op(op, [c.input(0), c.input(1)]);
+    c.op(op, [c.input(0), aligned(c)]);
+
+/** The second operand. Before version 7 an attribute says at which axis of the first its axes begin. */
+function aligned(c: NodeContext): Value {
+  const b = c.input(1);
+  if (c.version >= 7 || !c.attributes.flag('broadcast') || !c.attributes.has('axis')) return b;
+  const rank = c.rank(c.input(0));
+  const missing = rank - c.rank(b) - c.axis(c.attributes.int('axis'), rank);
+  return c.reshape(b, [...c.shape(b), ...Array.from({ length: missing }, () => 1)]);
+}
 
 const variadic =
   (op: string): Handler =>
@@ -69,7 +78,8 @@ const isInf: Handler = (c) =>
     positive: c.attributes.flag('detect_positive', true),
   });
 
-const leakyRelu: Handler = (c) => c.op('leaky_relu', [c.input(0)], { alpha: c.attributes.float('alpha', 0.01) });
+const leakyRelu: Handler = (c) =>
+  c.op('leaky_relu', [c.input(0)], { alpha: c.attributes.float('alpha', 0.01) });
 
 const elu: Handler = (c) => c.op('elu', [c.input(0)], { alpha: c.attributes.float('alpha', 1) });
 
@@ -134,7 +144,6 @@ const prelu: Handler = (c) => {
   return c.where(c.op('lt', [x, c.like(x, 0)]), c.mul(x, slope), x);
 };
 
-
 const equal: Handler = (c) => {
   const [a, b] = [c.input(0), c.input(1)];
   if (a.type.dtype === 'string') throw c.refuse('strings are not supported');
@@ -143,7 +152,9 @@ const equal: Handler = (c) => {
 
 const sign: Handler = (c) => {
   const x = c.input(0);
-  return dtypeKind(x.type.dtype) === 'uint' ? c.cast(c.op('ne', [x, c.like(x, 0)]), x.type.dtype) : c.op('sign', [x]);
+  return dtypeKind(x.type.dtype) === 'uint'
+    ? c.cast(c.op('ne', [x, c.like(x, 0)]), x.type.dtype)
+    : c.op('sign', [x]);
 };
 
 const identityOfIntegers =

@@ -95,7 +95,11 @@ const reverseSequence: Handler = (c) => {
 
 // ---- shapes that depend on values: only over constants ----
 
-function constantVector(c: NodeContext, index: number, what: string): { t: HostTensor; values: readonly number[] } {
+function constantVector(
+  c: NodeContext,
+  index: number,
+  what: string,
+): { t: HostTensor; values: readonly number[] } {
   return { t: c.constantInput(index, what), values: c.knownInts(index, what) ?? [] };
 }
 
@@ -126,7 +130,8 @@ function slicesOf(shape: readonly number[], values: readonly number[], axis: num
   const inner = elementCount(shape.slice(axis + 1));
   const count = shape[axis] ?? 1;
   const outer = elementCount(shape.slice(0, axis));
-  const element = (slice: number, k: number) => values[(Math.floor(k / inner) * count + slice) * inner + (k % inner)] ?? 0;
+  const element = (slice: number, k: number) =>
+    values[(Math.floor(k / inner) * count + slice) * inner + (k % inner)] ?? 0;
   const compare = (a: number, b: number) => {
     for (let k = 0; k < outer * inner; k++) {
       const difference = element(a, k) - element(b, k);

@@ -11,7 +11,8 @@ const batchNormalization: Handler = (c) => {
   const rank = c.rank(x);
   const [scale, bias, mean, variance] = [c.input(1), c.input(2), c.input(3), c.input(4)];
   const epsilon = c.attributes.float('epsilon', 1e-5);
-  if (!c.attributes.flag('spatial', true)) throw c.refuse('statistics per element (spatial=0) are not supported');
+  if (!c.attributes.flag('spatial', true))
+    throw c.refuse('statistics per element (spatial=0) are not supported');
   const training = c.version >= 14 ? c.attributes.flag('training_mode') : c.wants(1);
   if (!training) return normalized(c, x, { scale, bias, mean, variance, epsilon });
   const axes = x.type.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
@@ -39,7 +40,12 @@ interface Statistics {
 function normalized(c: NodeContext, x: Value, { scale, bias, mean, variance, epsilon }: Statistics): Value {
   const { dtype } = x.type;
   const wide: DType = variance.type.dtype === 'f64' ? 'f64' : 'f32';
-  const [s, b, m, v] = [scale, bias, mean, variance].map((p) => c.cast(p, wide)) as [Value, Value, Value, Value];
+  const [s, b, m, v] = [scale, bias, mean, variance].map((p) => c.cast(p, wide)) as [
+    Value,
+    Value,
+    Value,
+    Value,
+  ];
   const factor = c.div(s, c.op('sqrt', [c.add(v, c.like(v, epsilon))]));
   const shift = c.sub(b, c.mul(m, factor));
   const perChannel = (p: Value) => c.alongAxis(c.cast(p, dtype), 1, c.rank(x));
@@ -59,7 +65,12 @@ export function layerNormOf(
   const fits = (p: Value | undefined) => p === undefined || sameType(p.type, inner);
   if (fits(scale) && fits(bias)) {
     const operands = [x, scale, bias].flatMap((p) => (p === undefined ? [] : [p]));
-    return c.op('layer_norm', operands, { axis, epsilon, scale: scale !== undefined, bias: bias !== undefined });
+    return c.op('layer_norm', operands, {
+      axis,
+      epsilon,
+      scale: scale !== undefined,
+      bias: bias !== undefined,
+    });
   }
   const plain = c.op('layer_norm', [x], { axis, epsilon });
   const scaled = scale === undefined ? plain : c.mul(plain, scale);
@@ -123,7 +134,12 @@ const rmsNormalization: Handler = (c) => {
 /** Every plane [n, c, …] for itself. */
 const instanceNormalization: Handler = (c) => {
   const [x, scale, bias] = [c.input(0), c.input(1), c.input(2)];
-  return perChannelAffine(c, groupNormOf(c, x, c.dim(x, 1), c.attributes.float('epsilon', 1e-5)), scale, bias);
+  return perChannelAffine(
+    c,
+    groupNormOf(c, x, c.dim(x, 1), c.attributes.float('epsilon', 1e-5)),
+    scale,
+    bias,
+  );
 };
 
 const groupNormalization: Handler = (c) => {
@@ -134,7 +150,9 @@ const groupNormalization: Handler = (c) => {
   const plain = c.inSingle(x, (wide) => groupNormOf(c, wide, groups, c.attributes.float('epsilon', 1e-5)));
   // Until version 20 there is a scale per group.
   const perChannel = (p: Value) =>
-    c.version >= 21 ? p : c.reshape(c.broadcast(c.unsqueeze(p, [1]), [groups, channels / groups]), [channels]);
+    c.version >= 21
+      ? p
+      : c.reshape(c.broadcast(c.unsqueeze(p, [1]), [groups, channels / groups]), [channels]);
   return perChannelAffine(c, plain, perChannel(c.input(1)), perChannel(c.input(2)));
 };
 

@@ -33,11 +33,22 @@ function poolOf(c: NodeContext, x: Value): Pool {
   });
   const uncounted = high.map((n, i) => Math.max(0, n - (window.high[i] ?? 0)));
   // Elements that no window reaches are cut off by the floor that core pooling takes.
-  return { ...window, high: high.map((n, i) => Math.max(n, Math.min(0, window.high[i] ?? 0))), kernel, uncounted };
+  return {
+    ...window,
+    high: high.map((n, i) => Math.max(n, Math.min(0, window.high[i] ?? 0))),
+    kernel,
+    uncounted,
+  };
 }
 
 function poolAttributes({ kernel, strides, dilations, low, high }: Pool) {
-  return { kernel: [...kernel], strides: [...strides], dilations: [...dilations], low: [...low], high: high.map((n) => Math.max(0, n)) };
+  return {
+    kernel: [...kernel],
+    strides: [...strides],
+    dilations: [...dilations],
+    low: [...low],
+    high: high.map((n) => Math.max(0, n)),
+  };
 }
 
 /** Windows never reach elements that negative padding would cut off; they are cut off here. */
@@ -49,7 +60,11 @@ const averagePool: Handler = (c) => {
   const x = c.input(0);
   const pool = poolOf(c, x);
   const include_pad = c.attributes.flag('count_include_pad');
-  return c.op('avg_pool', [cropped(c, x, pool)], { ...poolAttributes(pool), include_pad, uncounted: [...pool.uncounted] });
+  return c.op('avg_pool', [cropped(c, x, pool)], {
+    ...poolAttributes(pool),
+    include_pad,
+    uncounted: [...pool.uncounted],
+  });
 };
 
 const maxPool: Handler = (c): readonly Item[] => {
@@ -69,16 +84,26 @@ function maxPlaces(c: NodeContext, x: Value, pool: Pool, outputs: readonly numbe
   const taps = elementCount(pool.kernel);
   if (taps > MAX_TAPS) throw c.refuse(`indices of a window of ${taps} taps are not supported`);
   const least = isFloat(x.type.dtype) ? -Infinity : Number(integerRange(x.type.dtype).low);
-  const padded = c.pad(x, [0, 0, ...pool.low], [0, 0, ...pool.high.map((h) => Math.max(0, h))], 'constant', least);
+  const padded = c.pad(
+    x,
+    [0, 0, ...pool.low],
+    [0, 0, ...pool.high.map((h) => Math.max(0, h))],
+    'constant',
+    least,
+  );
   const isColumnMajor = c.attributes.int('storage_order', 0) === 1;
-  const strides = isColumnMajor ? rowMajorStrides([...spatial].reverse()).reverse() : rowMajorStrides(spatial);
+  const strides = isColumnMajor
+    ? rowMajorStrides([...spatial].reverse()).reverse()
+    : rowMajorStrides(spatial);
   const tapStrides = rowMajorStrides(pool.kernel);
   const outputStrides = rowMajorStrides(outputs);
   const perWindow = elementCount(outputs);
   const places = new Float64Array(taps * perWindow);
   const values: Value[] = [];
   for (let tap = 0; tap < taps; tap++) {
-    const at = pool.kernel.map((size, i) => (Math.floor(tap / (tapStrides[i] ?? 1)) % size) * (pool.dilations[i] ?? 1));
+    const at = pool.kernel.map(
+      (size, i) => (Math.floor(tap / (tapStrides[i] ?? 1)) % size) * (pool.dilations[i] ?? 1),
+    );
     const piece = c.op('slice', [padded], {
       starts: [0, 0, ...at],
       sizes: [n, channels, ...outputs],
@@ -95,7 +120,12 @@ function maxPlaces(c: NodeContext, x: Value, pool: Pool, outputs: readonly numbe
     }
   }
   const tap = c.op('argmax', [c.concat(values, 2)], { axis: 2, keep: true, last: false });
-  const table = c.broadcast(c.numbers('i64', [1, 1, taps, ...outputs], places), [n, channels, taps, ...outputs]);
+  const table = c.broadcast(c.numbers('i64', [1, 1, taps, ...outputs], places), [
+    n,
+    channels,
+    taps,
+    ...outputs,
+  ]);
   const inPlane = c.squeeze(c.op('gather_elements', [table, tap], { axis: 2 }), [2]);
   const planes = Float64Array.from({ length: n * channels }, (_, i) => i * elementCount(spatial));
   return c.add(inPlane, c.numbers('i64', [n, channels, ...spatial.map(() => 1)], planes));
@@ -124,7 +154,9 @@ const globalPool =
 
 const globalLpPool: Handler = (c) => {
   const x = c.input(0);
-  return powerNorm(c, x, c.attributes.int('p', 2), (powers) => c.reduce('sum', powers, spatialAxes(c, x), true));
+  return powerNorm(c, x, c.attributes.int('p', 2), (powers) =>
+    c.reduce('sum', powers, spatialAxes(c, x), true),
+  );
 };
 
 /** Values put back where their indices say, zeros elsewhere. */
@@ -133,7 +165,10 @@ const maxUnpool: Handler = (c) => {
   const kernel = c.attributes.ints('kernel_shape');
   const ones = kernel.map(() => 1);
   const strides = c.attributes.ints('strides', ones);
-  const pads = c.attributes.ints('pads', [...ones, ...ones].map(() => 0));
+  const pads = c.attributes.ints(
+    'pads',
+    [...ones, ...ones].map(() => 0),
+  );
   const shape = c.shape(x);
   const inferred = kernel.map(
     (taps, i) =>
@@ -143,9 +178,19 @@ const maxUnpool: Handler = (c) => {
   const own = [...shape.slice(0, 2), ...inferred];
   const flat = (v: Value) => c.reshape(v, [c.size(v)]);
   const empty = c.filled(x.type.dtype, [elementCount(own)], 0);
-  const filled = c.reshape(c.op('scatter_elements', [empty, flat(places), flat(x)], { axis: 0, reduction: 'none' }), own);
+  const filled = c.reshape(
+    c.op('scatter_elements', [empty, flat(places), flat(x)], { axis: 0, reduction: 'none' }),
+    own,
+  );
   const wanted = c.knownInts(2, 'the output shape') ?? own;
-  return padBy(c, filled, own.map(() => 0), own.map((d, i) => (wanted[i] ?? d) - d), 'constant', c.like(x, 0));
+  return padBy(
+    c,
+    filled,
+    own.map(() => 0),
+    own.map((d, i) => (wanted[i] ?? d) - d),
+    'constant',
+    c.like(x, 0),
+  );
 };
 
 export const POOLING: HandlerTable = {

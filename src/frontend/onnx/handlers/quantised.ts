@@ -18,12 +18,16 @@ function spread(c: NodeContext, p: Value, x: Value, axis: number): Value {
     if (c.dim(p, 0) === 1) return c.reshape(p, []);
     return c.alongAxis(p, c.axis(axis, rank), rank);
   }
-  if (c.rank(p) !== rank || block <= 0) throw c.bad(`parameters of rank ${c.rank(p)} do not fit an operand of rank ${rank}`);
+  if (c.rank(p) !== rank || block <= 0)
+    throw c.bad(`parameters of rank ${c.rank(p)} do not fit an operand of rank ${rank}`);
   const along = c.axis(axis, rank);
   const shape = c.shape(p);
   const apart = c.unsqueeze(p, [along + 1]);
   const repeated = c.broadcast(apart, [...shape.slice(0, along + 1), block, ...shape.slice(along + 1)]);
-  const merged = c.reshape(repeated, shape.map((d, i) => (i === along ? d * block : d)));
+  const merged = c.reshape(
+    repeated,
+    shape.map((d, i) => (i === along ? d * block : d)),
+  );
   return c.slice(merged, along, 0, c.dim(x, along));
 }
 
@@ -40,7 +44,14 @@ function saturated(c: NodeContext, quotient: Value, zero: Value | undefined, to:
 }
 
 /** x / scale in the given type, as integers or small floats of type `to`. */
-function quantize(c: NodeContext, x: Value, scale: Value, zero: Value | undefined, to: DType, precision: DType): Value {
+function quantize(
+  c: NodeContext,
+  x: Value,
+  scale: Value,
+  zero: Value | undefined,
+  to: DType,
+  precision: DType,
+): Value {
   const quotient = c.div(c.cast(x, precision), c.cast(scale, precision));
   if (isInteger(to)) return saturated(c, quotient, zero, to);
   const shifted = isZero(c, zero) ? quotient : c.add(quotient, c.cast(zero as Value, precision));
@@ -100,8 +111,15 @@ function asRow(c: NodeContext, zero: Value, side: 'left' | 'right'): Value {
 }
 
 /** (a - za)(b - zb) as i32. */
-function integerMatmul(c: NodeContext, a: Value, za: Value | undefined, b: Value, zb: Value | undefined): Value {
-  if (!isByte(a) || !isByte(b)) throw c.refuse(`products of ${a.type.dtype} and ${b.type.dtype} are not supported`);
+function integerMatmul(
+  c: NodeContext,
+  a: Value,
+  za: Value | undefined,
+  b: Value,
+  zb: Value | undefined,
+): Value {
+  if (!isByte(a) || !isByte(b))
+    throw c.refuse(`products of ${a.type.dtype} and ${b.type.dtype} are not supported`);
   const lastA = c.rank(a) - 1;
   const rowA = lastA === 0 ? c.unsqueeze(a, [0]) : a;
   const columnB = c.rank(b) === 1 ? c.unsqueeze(b, [1]) : b;
@@ -125,8 +143,15 @@ function integerMatmul(c: NodeContext, a: Value, za: Value | undefined, b: Value
 }
 
 /** (x - zx) * (w - zw) as i32; padding counts as zx. Products with ones give the sums that the zero points belong to. */
-function integerConv(c: NodeContext, x: Value, zx: Value | undefined, w: Value, zw: Value | undefined): Value {
-  if (!isByte(x) || !isByte(w)) throw c.refuse(`convolutions of ${x.type.dtype} and ${w.type.dtype} are not supported`);
+function integerConv(
+  c: NodeContext,
+  x: Value,
+  zx: Value | undefined,
+  w: Value,
+  zw: Value | undefined,
+): Value {
+  if (!isByte(x) || !isByte(w))
+    throw c.refuse(`convolutions of ${x.type.dtype} and ${w.type.dtype} are not supported`);
   const window = windowOf(c, x, kernelOf(c, w));
   const rank = c.rank(x);
   const perFilter = (zero: Value) => {
@@ -138,8 +163,10 @@ function integerConv(c: NodeContext, x: Value, zx: Value | undefined, w: Value, 
   const hasW = !isZero(c, zw);
   let sum = convOf(c, x, w, undefined, window);
   const oneSample = [1, ...c.shape(x).slice(1)];
-  if (hasX) sum = c.sub(sum, c.mul(perFilter(zx as Value), convOf(c, ones(x, oneSample), w, undefined, window)));
-  if (hasW) sum = c.sub(sum, c.mul(perFilter(zw as Value), convOf(c, x, ones(w, c.shape(w)), undefined, window)));
+  if (hasX)
+    sum = c.sub(sum, c.mul(perFilter(zx as Value), convOf(c, ones(x, oneSample), w, undefined, window)));
+  if (hasW)
+    sum = c.sub(sum, c.mul(perFilter(zw as Value), convOf(c, x, ones(w, c.shape(w)), undefined, window)));
   if (hasX && hasW) {
     const counts = convOf(c, ones(x, oneSample), ones(w, c.shape(w)), undefined, window);
     sum = c.add(sum, c.mul(c.mul(perFilter(zx as Value), perFilter(zw as Value)), counts));
@@ -194,11 +221,16 @@ function tripleAt(c: NodeContext, first: number): Quantised {
   return { x: c.input(first), scale: c.input(first + 1), zero: c.optional(first + 2) };
 }
 
-const floatOf = (c: NodeContext, { x, scale, zero }: Quantised): Value => dequantize(c, x, scale, zero, 'f32');
+const floatOf = (c: NodeContext, { x, scale, zero }: Quantised): Value =>
+  dequantize(c, x, scale, zero, 'f32');
 
 /** The float operator between a dequantisation and a quantisation, whose parameters stand at `result`. */
 const throughFloats =
-  (operands: readonly number[], result: number, compute: (c: NodeContext, values: readonly Value[]) => Value): Handler =>
+  (
+    operands: readonly number[],
+    result: number,
+    compute: (c: NodeContext, values: readonly Value[]) => Value,
+  ): Handler =>
   (c) => {
     const values = operands.map((first) => floatOf(c, tripleAt(c, first)));
     const [scale, zero] = [c.input(result), c.optional(result + 1)];
@@ -220,7 +252,9 @@ const qLinearConcat: Handler = (c) => {
 
 const qLinearGlobalAveragePool = throughFloats([0], 3, (c, [x]) => {
   const isLast = c.attributes.int('channels_last', 0) === 1;
-  const axes = (x as Value).type.shape.flatMap((_, i) => (i === 0 || i === (isLast ? c.rank(x as Value) - 1 : 1) ? [] : [i]));
+  const axes = (x as Value).type.shape.flatMap((_, i) =>
+    i === 0 || i === (isLast ? c.rank(x as Value) - 1 : 1) ? [] : [i],
+  );
   return c.reduce('mean', x as Value, axes, true);
 });
 
@@ -252,6 +286,8 @@ export const QUANTISED_CONTRIB: HandlerTable = {
   ),
   QLinearMul: throughFloats([0, 3], 6, pair('mul')),
   QLinearSigmoid: throughFloats([0], 3, (c, [x]) => c.op('sigmoid', [x as Value])),
-  QLinearSoftmax: throughFloats([0], 3, (c, [x]) => c.op('softmax', [x as Value], { axis: c.axisAttribute(x as Value, -1) })),
+  QLinearSoftmax: throughFloats([0], 3, (c, [x]) =>
+    c.op('softmax', [x as Value], { axis: c.axisAttribute(x as Value, -1) }),
+  ),
   QuantizeLinear: quantizeLinear,
 };

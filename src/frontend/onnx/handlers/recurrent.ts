@@ -17,7 +17,8 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   hardsigmoid: (c, x, alpha = 0.2, beta = 0.5) => hardSigmoidOf(c, x, alpha, beta),
   leakyrelu: (c, x, alpha = 0.01) => c.op('leaky_relu', [x], { alpha }),
   relu: plain('relu'),
-  scaledtanh: (c, x, alpha = 1, beta = 1) => c.mul(c.op('tanh', [c.mul(x, c.like(x, beta))]), c.like(x, alpha)),
+  scaledtanh: (c, x, alpha = 1, beta = 1) =>
+    c.mul(c.op('tanh', [c.mul(x, c.like(x, beta))]), c.like(x, alpha)),
   sigmoid: plain('sigmoid'),
   softplus: plain('softplus'),
   softsign: (c, x) => c.div(x, c.add(c.op('abs', [x]), c.like(x, 1))),
@@ -92,7 +93,12 @@ const lstmStep: Step = (c, xw, state, d) => {
   const all = c.add(xw, c.matmul(state.h, c.transpose(d.r, [1, 0])));
   const peeped = (x: Value, index: number, cell: Value) =>
     peepholes === undefined ? x : c.add(x, c.mul(gate(c, peepholes, index, hidden), cell));
-  const [i, o, forget, candidate] = [0, 1, 2, 3].map((k) => gate(c, all, k, hidden)) as [Value, Value, Value, Value];
+  const [i, o, forget, candidate] = [0, 1, 2, 3].map((k) => gate(c, all, k, hidden)) as [
+    Value,
+    Value,
+    Value,
+    Value,
+  ];
   const input = f(peeped(i, 0, old));
   const kept = c.attributes.flag('input_forget') ? c.sub(c.like(input, 1), input) : f(peeped(forget, 2, old));
   const cell = c.add(c.mul(kept, old), c.mul(input, g(candidate)));
@@ -105,16 +111,23 @@ const gruStep: Step = (c, xw, state, d) => {
   const [f, g] = d.activations as [Apply, Apply];
   const r = c.transpose(d.r, [1, 0]);
   const before = state.h;
-  const bias = (from: number, count: number) => (d.rb === undefined ? undefined : c.slice(d.rb, 0, from * hidden, count * hidden));
+  const bias = (from: number, count: number) =>
+    d.rb === undefined ? undefined : c.slice(d.rb, 0, from * hidden, count * hidden);
   const plus = (x: Value, b: Value | undefined) => (b === undefined ? x : c.add(x, b));
   if (c.attributes.flag('linear_before_reset')) {
     const recurrent = plus(c.matmul(before, r), d.rb);
-    const [z, reset] = [0, 1].map((k) => f(c.add(gate(c, xw, k, hidden), gate(c, recurrent, k, hidden)))) as [Value, Value];
+    const [z, reset] = [0, 1].map((k) => f(c.add(gate(c, xw, k, hidden), gate(c, recurrent, k, hidden)))) as [
+      Value,
+      Value,
+    ];
     const candidate = g(c.add(gate(c, xw, 2, hidden), c.mul(reset, gate(c, recurrent, 2, hidden))));
     return { h: blend(c, z, before, candidate), c: undefined };
   }
   const recurrent = plus(c.matmul(before, c.slice(r, 1, 0, 2 * hidden)), bias(0, 2));
-  const [z, reset] = [0, 1].map((k) => f(c.add(gate(c, xw, k, hidden), gate(c, recurrent, k, hidden)))) as [Value, Value];
+  const [z, reset] = [0, 1].map((k) => f(c.add(gate(c, xw, k, hidden), gate(c, recurrent, k, hidden)))) as [
+    Value,
+    Value,
+  ];
   const product = plus(c.matmul(c.mul(reset, before), c.slice(r, 1, 2 * hidden, hidden)), bias(2, 1));
   return { h: blend(c, z, before, g(c.add(gate(c, xw, 2, hidden), product))), c: undefined };
 };
@@ -178,7 +191,8 @@ function runDirection(c: NodeContext, cell: Cell, sequence: Sequence, d: Directi
   const { steps, lengths } = sequence;
   const x = d.isReverse ? reversed(c, sequence.x, sequence) : sequence.x;
   const product = c.matmul(x, c.transpose(d.w, [1, 0]));
-  const bias = cell.addsRecurrentBias(c) && d.wb !== undefined && d.rb !== undefined ? c.add(d.wb, d.rb) : d.wb;
+  const bias =
+    cell.addsRecurrentBias(c) && d.wb !== undefined && d.rb !== undefined ? c.add(d.wb, d.rb) : d.wb;
   const xw = bias === undefined ? product : c.add(product, bias);
   let state = start;
   const rows: Value[] = [];
@@ -208,7 +222,8 @@ const recurrent =
     const given = c.input(0);
     const x = isBatchFirst ? c.swapAxes(given, 0, 1) : given;
     const [steps = 0, batch = 1] = c.shape(x);
-    if (steps === 0 || steps > MOST_STEPS) throw c.refuse(`a sequence of ${steps} steps is not supported (1 to ${MOST_STEPS} are)`);
+    if (steps === 0 || steps > MOST_STEPS)
+      throw c.refuse(`a sequence of ${steps} steps is not supported (1 to ${MOST_STEPS} are)`);
     const mode = c.attributes.oneOf('direction', ['forward', 'reverse', 'bidirectional'], 'forward');
     const count = mode === 'bidirectional' ? 2 : 1;
     const [w, r, b] = [c.input(1), c.input(2), c.optional(3)];
@@ -237,10 +252,27 @@ const recurrent =
       const start = { h: initial(5, k), c: cell.hasCellState ? initial(6, k) : undefined };
       return runDirection(c, cell, sequence, direction, start);
     });
-    const along = (values: readonly Value[], axis: number) => c.concat(values.map((v) => c.unsqueeze(v, [axis])), axis);
-    const y = along(runs.map((run) => run.y), 1);
-    const lastH = along(runs.map((run) => run.last.h), 0);
-    const lastC = cell.hasCellState ? [along(runs.map((run) => run.last.c as Value), 0)] : [];
+    const along = (values: readonly Value[], axis: number) =>
+      c.concat(
+        values.map((v) => c.unsqueeze(v, [axis])),
+        axis,
+      );
+    const y = along(
+      runs.map((run) => run.y),
+      1,
+    );
+    const lastH = along(
+      runs.map((run) => run.last.h),
+      0,
+    );
+    const lastC = cell.hasCellState
+      ? [
+          along(
+            runs.map((run) => run.last.c as Value),
+            0,
+          ),
+        ]
+      : [];
     if (!isBatchFirst) return [y, lastH, ...lastC];
     return [c.transpose(y, [2, 0, 1, 3]), ...[lastH, ...lastC].map((v) => c.swapAxes(v, 0, 1))];
   };

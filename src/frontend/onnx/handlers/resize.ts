@@ -2,8 +2,8 @@
 // product by a constant matrix of weights (linear, cubic). Weights follow the reference of the specification.
 import { isFloat } from '../../../base/dtype.js';
 import type { Value } from '../../../ir/graph.js';
-import type { Handler, HandlerTable, NodeContext } from '../context.js';
 import { integerRange } from '../../../ops/elements.js';
+import type { Handler, HandlerTable, NodeContext } from '../context.js';
 import { clampTo } from './elementwise.js';
 
 const COORDINATES = [
@@ -88,7 +88,9 @@ function weightsAt(x: number, scale: number, r: Resampling): { first: number; we
   const kernel = r.mode === 'cubic' ? (d: number) => cubic(d, r.cubicA) : linear;
   const first = Math.floor(x - reach / stretch) + 1;
   const last = Math.ceil(x + reach / stretch) - 1;
-  const weights = Array.from({ length: Math.max(1, last - first + 1) }, (_, i) => kernel((first + i - x) * stretch));
+  const weights = Array.from({ length: Math.max(1, last - first + 1) }, (_, i) =>
+    kernel((first + i - x) * stretch),
+  );
   const sum = weights.reduce((a, b) => a + b, 0);
   return { first, weights: r.antialias ? weights.map((w) => w / sum) : weights };
 }
@@ -129,25 +131,37 @@ function nearest(c: NodeContext, x: Value, a: Axis, r: Resampling): Value {
     return Math.min(Math.max(at, 0), a.from - 1);
   });
   const times = a.to / a.from;
-  if (!Number.isInteger(times) || index.some((i, y) => i !== Math.floor(y / times))) return c.gather(x, c.ints(index), a.axis);
+  if (!Number.isInteger(times) || index.some((i, y) => i !== Math.floor(y / times)))
+    return c.gather(x, c.ints(index), a.axis);
   // Every element a whole number of times: a broadcast.
   const apart = c.unsqueeze(x, [a.axis + 1]);
   const shape = c.shape(apart);
-  const repeated = c.broadcast(apart, shape.map((d, i) => (i === a.axis + 1 ? times : d)));
-  return c.reshape(repeated, c.shape(x).map((d, i) => (i === a.axis ? a.to : d)));
+  const repeated = c.broadcast(
+    apart,
+    shape.map((d, i) => (i === a.axis + 1 ? times : d)),
+  );
+  return c.reshape(
+    repeated,
+    c.shape(x).map((d, i) => (i === a.axis ? a.to : d)),
+  );
 }
 
 function weighted(c: NodeContext, x: Value, a: Axis, r: Resampling): Value {
   const matrix = c.numbers(x.type.dtype, [a.to, a.from], weightMatrix(a, r));
   const last = c.rank(x) - 1;
-  if (a.axis === last) return last === 0 ? c.reshape(c.matmul(matrix, c.unsqueeze(x, [1])), [a.to]) : c.matmul(x, c.transpose(matrix, [1, 0]));
+  if (a.axis === last)
+    return last === 0
+      ? c.reshape(c.matmul(matrix, c.unsqueeze(x, [1])), [a.to])
+      : c.matmul(x, c.transpose(matrix, [1, 0]));
   if (a.axis === last - 1) return c.matmul(matrix, x);
   return c.moveAxis(c.matmul(c.moveAxis(x, a.axis, last), c.transpose(matrix, [1, 0])), last, a.axis);
 }
 
 function resample(c: NodeContext, x: Value, axes: readonly Axis[], r: Resampling): Value {
   const { dtype } = x.type;
-  const changed = axes.filter((a) => a.to !== a.from || a.scale !== 1 || a.region[0] !== 0 || a.region[1] !== 1);
+  const changed = axes.filter(
+    (a) => a.to !== a.from || a.scale !== 1 || a.region[0] !== 0 || a.region[1] !== 1,
+  );
   const run = (v: Value) => changed.reduce((now, a) => resampleAxis(c, now, a, r), v);
   if (isFloat(dtype) || r.mode === 'nearest') return run(x);
   const { low, high } = integerRange(dtype);
@@ -172,7 +186,13 @@ const resize: Handler = (c) => {
 
 function resizedAxes(c: NodeContext, x: Value): readonly Axis[] {
   const shape = c.shape(x);
-  const axes = c.axes(c.attributes.ints('axes', shape.map((_, i) => i)), shape.length);
+  const axes = c.axes(
+    c.attributes.ints(
+      'axes',
+      shape.map((_, i) => i),
+    ),
+    shape.length,
+  );
   const given = (index: number, what: string) => {
     const list = c.knownInts(index, what);
     return list === undefined || list.length === 0 ? undefined : list;
@@ -190,7 +210,11 @@ function resizedAxes(c: NodeContext, x: Value): readonly Axis[] {
     });
   }
   const ratios = axes.map((axis, i) => (sizes[i] ?? 1) / own(axis));
-  const policy = c.attributes.oneOf('keep_aspect_ratio_policy', ['stretch', 'not_larger', 'not_smaller'], 'stretch');
+  const policy = c.attributes.oneOf(
+    'keep_aspect_ratio_policy',
+    ['stretch', 'not_larger', 'not_smaller'],
+    'stretch',
+  );
   const common = policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios);
   return axes.map((axis, i) => {
     const scale = policy === 'stretch' ? (ratios[i] ?? 1) : common;

@@ -28,7 +28,9 @@ const CUBIC: Neighbours = {
   weights: (c, t) => {
     const a = -0.75;
     const polynomial = (x: Value, coefficients: readonly number[]) =>
-      coefficients.slice(1).reduce((sum, k) => c.add(c.mul(sum, x), c.like(x, k)), c.like(x, coefficients[0] ?? 0));
+      coefficients
+        .slice(1)
+        .reduce((sum, k) => c.add(c.mul(sum, x), c.like(x, k)), c.like(x, coefficients[0] ?? 0));
     const near = (x: Value) => polynomial(x, [a + 2, -(a + 3), 0, 1]);
     const far = (x: Value) => polynomial(x, [a, -5 * a, 8 * a, -4 * a]);
     const one = c.like(t, 1);
@@ -77,7 +79,10 @@ function tapsAlong(
     const at = c.add(base, c.like(base, neighbours.first + i));
     const inside = beyond === 'reflection' ? c.op('floor', [reflect(c, at, ...edges)]) : at;
     const index = clampTo(c, inside, 0, size - 1);
-    return { index, weight: beyond === 'zeros' ? c.where(c.op('eq', [index, at]), weight, c.like(weight, 0)) : weight };
+    return {
+      index,
+      weight: beyond === 'zeros' ? c.where(c.op('eq', [index, at]), weight, c.like(weight, 0)) : weight,
+    };
   });
 }
 
@@ -99,7 +104,9 @@ function sample(
       weight,
     }));
     if (sofar.length === 0) return taps;
-    return sofar.flatMap((a) => taps.map((b) => ({ index: c.add(a.index, b.index), weight: c.mul(a.weight, b.weight) })));
+    return sofar.flatMap((a) =>
+      taps.map((b) => ({ index: c.add(a.index, b.index), weight: c.mul(a.weight, b.weight) })),
+    );
   }, []);
   const parts = combined.map(({ index, weight }) => {
     const picked = c.op('gather_nd', [rows, c.unsqueeze(index, [2])], { batch: 1 });
@@ -152,7 +159,10 @@ const affineGrid: Handler = (c) => {
     }
     points[i * (rank + 1) + rank] = 1;
   }
-  const grid = c.matmul(c.numbers(theta.type.dtype, [count, rank + 1], points), c.transpose(theta, [0, 2, 1]));
+  const grid = c.matmul(
+    c.numbers(theta.type.dtype, [count, rank + 1], points),
+    c.transpose(theta, [0, 2, 1]),
+  );
   return c.reshape(grid, [n, ...spatial, rank]);
 };
 
@@ -161,9 +171,15 @@ const roiAlign: Handler = (c) => {
   const [x, rois, batches] = [c.input(0), c.input(1), c.input(2)];
   const { attributes: a } = c;
   const modes = ['half_pixel', 'output_half_pixel'] as const;
-  const isHalf = a.oneOf('coordinate_transformation_mode', modes, c.version < 16 ? 'output_half_pixel' : 'half_pixel') === 'half_pixel';
-  const [bins, samples] = [[a.int('output_height', 1), a.int('output_width', 1)] as const, a.int('sampling_ratio', 0)];
-  if (samples < 1) throw c.refuse('a number of samples that depends on the regions (sampling_ratio 0) is not supported');
+  const isHalf =
+    a.oneOf('coordinate_transformation_mode', modes, c.version < 16 ? 'output_half_pixel' : 'half_pixel') ===
+    'half_pixel';
+  const [bins, samples] = [
+    [a.int('output_height', 1), a.int('output_width', 1)] as const,
+    a.int('sampling_ratio', 0),
+  ];
+  if (samples < 1)
+    throw c.refuse('a number of samples that depends on the regions (sampling_ratio 0) is not supported');
   const [n = 1, channels = 1, height = 1, width = 1] = c.shape(x);
   const count = c.dim(rois, 0);
   const scale = a.float('spatial_scale', 1);
@@ -179,7 +195,10 @@ const roiAlign: Handler = (c) => {
     const span = isHalf ? length : c.max(length, c.like(length, 1));
     const bin = c.unsqueeze(c.div(span, c.like(span, bins[axis])), [1]);
     const steps = Float64Array.from({ length: bins[axis] * samples }, (_, i) => (i + 0.5) / samples);
-    const at = c.add(c.unsqueeze(start, [1]), c.mul(bin, c.numbers(rois.type.dtype, [1, steps.length], steps)));
+    const at = c.add(
+      c.unsqueeze(start, [1]),
+      c.mul(bin, c.numbers(rois.type.dtype, [1, steps.length], steps)),
+    );
     // More than one element outside counts nothing; up to that, as on the edge.
     const isNear = c.op('and', [c.op('ge', [at, c.like(at, -1)]), c.op('le', [at, c.like(at, size)])]);
     const position = clampTo(c, at, 0, size - 1);
@@ -220,7 +239,10 @@ const deformConv: Handler = (c) => {
   const [groups, offsetGroups] = [a.int('group', 1), a.int('offset_group', 1)];
   const ones = kernel.map(() => 1);
   const [strides, dilations] = [a.ints('strides', ones), a.ints('dilations', ones)];
-  const pads = a.ints('pads', [...ones, ...ones].map(() => 0));
+  const pads = a.ints(
+    'pads',
+    [...ones, ...ones].map(() => 0),
+  );
   const [taps, places] = [elementCount(kernel), elementCount(outputs)];
   const [tapStrides, placeStrides] = [rowMajorStrides(kernel), rowMajorStrides(outputs)];
   /** Where each tap of each output lies without its offset, along an axis: [1, taps, outputs]. */
@@ -238,7 +260,9 @@ const deformConv: Handler = (c) => {
   const sampled = Array.from({ length: offsetGroups }, (_, g) => {
     const source = sourceOf(c, c.slice(x, 1, g * width, width));
     const own = c.pick(offsets, 1, g);
-    const positions = kernel.map((_, axis) => c.reshape(c.add(c.pick(own, 2, axis), regular(axis)), [n, taps * places]));
+    const positions = kernel.map((_, axis) =>
+      c.reshape(c.add(c.pick(own, 2, axis), regular(axis)), [n, taps * places]),
+    );
     const values = sample(c, source, positions, 'zeros', LINEAR, false);
     return masks === undefined ? values : c.mul(values, c.pick(masks, 1, g));
   });

@@ -55,14 +55,26 @@ const splitToSequence: Handler = (c) => {
   const total = c.dim(x, axis);
   const given = c.optional(1);
   if (given === undefined) {
-    const pieces = c.split(x, axis, Array.from({ length: total }, () => 1));
-    return sequence(c.attributes.flag('keepdims', true) ? pieces : pieces.map((piece) => c.squeeze(piece, [axis])));
+    const pieces = c.split(
+      x,
+      axis,
+      Array.from({ length: total }, () => 1),
+    );
+    return sequence(
+      c.attributes.flag('keepdims', true) ? pieces : pieces.map((piece) => c.squeeze(piece, [axis])),
+    );
   }
   const sizes = c.knownInts(1, 'the sizes') ?? [];
   if (c.rank(given) > 0) return sequence(c.split(x, axis, sizes));
   const each = sizes[0] ?? 1;
   const count = Math.ceil(total / each);
-  return sequence(c.split(x, axis, Array.from({ length: count }, (_, i) => Math.min(each, total - i * each))));
+  return sequence(
+    c.split(
+      x,
+      axis,
+      Array.from({ length: count }, (_, i) => Math.min(each, total - i * each)),
+    ),
+  );
 };
 
 /** The body once an element; further operands that are tensors go to every run. */
@@ -72,7 +84,9 @@ const sequenceMap: Handler = (c): readonly Item[] => {
   const operands = c.operands.map((_, i) => c.item(i));
   const { elements } = sequenceAt(c, 0);
   const runs = elements.map((_, i) => {
-    const inputs = operands.map((item) => (!isValue(item) && item.kind === 'sequence' ? item.elements[i] : item));
+    const inputs = operands.map((item) =>
+      !isValue(item) && item.kind === 'sequence' ? item.elements[i] : item,
+    );
     const bound = new Map(names);
     for (const [k, input] of body.inputs.entries()) {
       const item = inputs[k];

@@ -1,7 +1,8 @@
 // Operators of ai.onnx that move elements under shapes known at import: reshapes, transposes, concatenation, slices,
 // padding, repetition. Shape and Size become constants.
-import type { Value } from '../../../ir/graph.js';
+
 import { multiplyDims } from '../../../ir/dim.js';
+import type { Value } from '../../../ir/graph.js';
 import type { Handler, HandlerTable, NodeContext } from '../context.js';
 import type { Item } from '../items.js';
 
@@ -24,13 +25,15 @@ function extentsOf(c: NodeContext, dims: Value['type']['shape'], isScalar: boole
 
 const reshape: Handler = (c) => {
   const x = c.input(0);
-  const target = c.knownInts(1, 'the target shape') ?? [];
+  const target = c.intsOf('shape', 1) ?? [];
   const keepsZero = c.attributes.flag('allowzero');
-  if (target.filter((d) => d === -1).length > 1) throw c.bad(`the target shape [${target}] has more than one -1`);
+  if (target.filter((d) => d === -1).length > 1)
+    throw c.bad(`the target shape [${target}] has more than one -1`);
   const entries = target.map((d, axis) => {
     if (d < -1) throw c.bad(`the target shape [${target}] has a negative dim`);
     if (d !== 0 || keepsZero) return d;
-    if (axis >= c.rank(x)) throw c.bad(`the target shape [${target}] takes over dim ${axis} of a rank of ${c.rank(x)}`);
+    if (axis >= c.rank(x))
+      throw c.bad(`the target shape [${target}] takes over dim ${axis} of a rank of ${c.rank(x)}`);
     return c.dims(x)[axis] ?? 0;
   });
   return c.reshape(x, resolveRest(entries, x));
@@ -54,7 +57,8 @@ export function flattenAt(c: NodeContext, x: Value, axis: number): Value {
   const dims = x.type.shape;
   if (axis === 0) return c.reshape(x, [1, -1]);
   if (dims.includes(0)) {
-    const product = (part: typeof dims) => part.reduce<number>((n, d) => n * (typeof d === 'number' ? d : 1), 1);
+    const product = (part: typeof dims) =>
+      part.reduce<number>((n, d) => n * (typeof d === 'number' ? d : 1), 1);
     return c.reshape(x, [product(dims.slice(0, axis)), product(dims.slice(axis))]);
   }
   const tail = dims.slice(axis).reduce(multiplyDims, 1);
@@ -93,7 +97,13 @@ const expand: Handler = (c) => {
   const dims = Array.from({ length: rank }, (_, i) => {
     const own = x.type.shape[i - rank + c.rank(x)];
     const wanted = target[i - rank + target.length] ?? 1;
-    return own === undefined || own === 1 ? wanted : wanted === 1 ? (typeof own === 'number' ? own : -1) : wanted;
+    return own === undefined || own === 1
+      ? wanted
+      : wanted === 1
+        ? typeof own === 'number'
+          ? own
+          : -1
+        : wanted;
   });
   return c.broadcast(x, dims);
 };
@@ -109,7 +119,11 @@ const split: Handler = (c) => {
   const x = c.input(0);
   const axis = c.axisAttribute(x, 0);
   const given = c.intsOf('split', 1);
-  return c.split(x, axis, given ?? evenPieces(c, c.dim(x, axis), c.attributes.int('num_outputs', c.node.outputs.length)));
+  return c.split(
+    x,
+    axis,
+    given ?? evenPieces(c, c.dim(x, axis), c.attributes.int('num_outputs', c.node.outputs.length)),
+  );
 };
 
 /** All pieces of one size, the last one smaller where that does not come out. */
@@ -141,7 +155,11 @@ const slice: Handler = (c) => {
   const old = c.version < 10;
   const starts = old ? c.attributes.ints('starts') : (c.knownInts(1, "'starts'") ?? []);
   const ends = old ? c.attributes.ints('ends') : (c.knownInts(2, "'ends'") ?? []);
-  const given = old ? (c.attributes.has('axes') ? c.attributes.ints('axes') : undefined) : c.knownInts(3, "'axes'");
+  const given = old
+    ? c.attributes.has('axes')
+      ? c.attributes.ints('axes')
+      : undefined
+    : c.knownInts(3, "'axes'");
   const steps = (old ? undefined : c.knownInts(4, "'steps'")) ?? starts.map(() => 1);
   const axes = c.axes(given ?? starts.map((_, i) => i), rank);
   if (steps.includes(0)) throw c.bad('a step is 0');
@@ -152,7 +170,8 @@ const slice: Handler = (c) => {
     if (typeof d === 'number') return cut(d, start, end, step);
     // All of a symbolic dim, or a piece at its beginning, need not know it.
     if (start === 0 && step === 1 && end >= 2 ** 31 - 1) return { start: 0, size: -1, step: 1 };
-    if (start >= 0 && end >= start && step === 1 && end < 2 ** 31 - 1) return { start, size: end - start, step };
+    if (start >= 0 && end >= start && step === 1 && end < 2 ** 31 - 1)
+      return { start, size: end - start, step };
     throw c.unknown(`the slice of axis ${axis}, whose dim is symbolic,`);
   });
   return c.op('slice', [x], {
@@ -168,9 +187,12 @@ const pad: Handler = (c) => {
   const mode = c.attributes.oneOf('mode', ['constant', 'reflect', 'edge', 'wrap'], 'constant');
   const pads = c.intsOf('pads', 1) ?? [];
   const axes = c.axes(c.knownInts(3, "'axes'") ?? x.type.shape.map((_, i) => i), rank);
-  if (pads.length !== 2 * axes.length) throw c.bad(`${pads.length} pads do not belong to ${axes.length} axes`);
+  if (pads.length !== 2 * axes.length)
+    throw c.bad(`${pads.length} pads do not belong to ${axes.length} axes`);
   const amount = (side: 0 | 1) =>
-    x.type.shape.map((_, axis) => (axes.includes(axis) ? (pads[axes.indexOf(axis) + side * axes.length] ?? 0) : 0));
+    x.type.shape.map((_, axis) =>
+      axes.includes(axis) ? (pads[axes.indexOf(axis) + side * axes.length] ?? 0) : 0,
+    );
   const [low, high] = [amount(0), amount(1)];
   return padBy(c, x, low, high, mode, c.optional(2));
 };
@@ -201,10 +223,20 @@ const tile: Handler = (c) => tileBy(c, c.input(0), c.knownInts(1, 'the repeats')
 
 export function tileBy(c: NodeContext, x: Value, repeats: readonly number[]): Value {
   const dims = c.shape(x);
-  if (repeats.length !== dims.length) throw c.bad(`${repeats.length} repeats do not belong to ${dims.length} axes`);
-  const apart = c.reshape(x, dims.flatMap((d) => [1, d]));
-  const repeated = c.broadcast(apart, dims.flatMap((d, i) => [repeats[i] ?? 1, d]));
-  return c.reshape(repeated, dims.map((d, i) => d * (repeats[i] ?? 1)));
+  if (repeats.length !== dims.length)
+    throw c.bad(`${repeats.length} repeats do not belong to ${dims.length} axes`);
+  const apart = c.reshape(
+    x,
+    dims.flatMap((d) => [1, d]),
+  );
+  const repeated = c.broadcast(
+    apart,
+    dims.flatMap((d, i) => [repeats[i] ?? 1, d]),
+  );
+  return c.reshape(
+    repeated,
+    dims.map((d, i) => d * (repeats[i] ?? 1)),
+  );
 }
 
 const depthToSpace: Handler = (c) => {
@@ -224,7 +256,8 @@ const spaceToDepth: Handler = (c) => {
   const [n = 0, channels = 0, h = 0, w = 0] = c.shape(x);
   const b = c.attributes.int('blocksize');
   const apart = c.reshape(x, [n, channels, h / b, b, w / b, b]);
-  const order = c.attributes.oneOf('mode', ['DCR', 'CRD'], 'DCR') === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
+  const order =
+    c.attributes.oneOf('mode', ['DCR', 'CRD'], 'DCR') === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
   return c.reshape(c.transpose(apart, order), [n, channels * b * b, h / b, w / b]);
 };
 
@@ -232,7 +265,10 @@ const spaceToDepth: Handler = (c) => {
 const trilu: Handler = (c) => {
   const x = c.input(0);
   const [rows = 0, columns = 0] = c.shape(x).slice(-2);
-  const difference = Float64Array.from({ length: rows * columns }, (_, i) => (i % columns) - Math.floor(i / columns));
+  const difference = Float64Array.from(
+    { length: rows * columns },
+    (_, i) => (i % columns) - Math.floor(i / columns),
+  );
   const diagonal = c.optional(1);
   const k = diagonal === undefined ? c.scalar('i64', 0) : c.reshape(diagonal, []);
   const op = c.attributes.flag('upper', true) ? 'ge' : 'le';
@@ -243,7 +279,13 @@ const trilu: Handler = (c) => {
 const centerCropPad: Handler = (c) => {
   const x = c.input(0);
   const target = c.knownInts(1, 'the target shape') ?? [];
-  const axes = c.axes(c.attributes.ints('axes', x.type.shape.map((_, i) => i)), c.rank(x));
+  const axes = c.axes(
+    c.attributes.ints(
+      'axes',
+      x.type.shape.map((_, i) => i),
+    ),
+    c.rank(x),
+  );
   return axes.reduce((v, axis, i) => {
     const [own, wanted] = [c.dim(v, axis), target[i] ?? 0];
     if (wanted <= own) return c.slice(v, axis, Math.floor((own - wanted) / 2), wanted);

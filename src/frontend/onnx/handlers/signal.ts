@@ -34,7 +34,8 @@ function waves(
   like: Value,
   factor: (row: number) => number,
 ): Value {
-  if (rows * columns > MOST_ELEMENTS) throw c.refuse(`a transform of length ${n} is too long to be a matrix product`);
+  if (rows * columns > MOST_ELEMENTS)
+    throw c.refuse(`a transform of length ${n} is too long to be a matrix product`);
   // One period, then looked up: the angles repeat, and each is exact.
   const period = Float64Array.from({ length: n }, (_, i) => f((2 * Math.PI * i) / n));
   const values = new Float64Array(rows * columns);
@@ -80,10 +81,10 @@ function realInverse(c: NodeContext, real: Value, imaginary: Value | undefined, 
   // Frequencies that have a mirror image count twice.
   const factor = (row: number) => (row === 0 || 2 * row === length ? 1 : 2) / length;
   const last = c.rank(real) - 1;
-  const fit = (x: Value) => fitted(c, x, last, rows);
-  const even = c.matmul(fit(real), waves(c, cos, [rows, length, length], real, factor));
+  const sized = (x: Value) => fitted(c, x, last, rows);
+  const even = c.matmul(sized(real), waves(c, cos, [rows, length, length], real, factor));
   if (imaginary === undefined) return even;
-  return c.sub(even, c.matmul(fit(imaginary), waves(c, sin, [rows, length, length], real, factor)));
+  return c.sub(even, c.matmul(sized(imaginary), waves(c, sin, [rows, length, length], real, factor)));
 }
 
 /** Parts of [..., 1 or 2], with the transformed axis last. */
@@ -113,10 +114,15 @@ const dftAlong =
     const own = c.dim(x, axis);
     const given = c.knownInts(1, 'the length')?.[0];
     const [real, imaginary] = partsOf(c, x, axis);
-    if (isInverse && isOneSided) return joined(c, [realInverse(c, real, imaginary, given ?? 2 * (own - 1))], axis);
+    if (isInverse && isOneSided)
+      return joined(c, [realInverse(c, real, imaginary, given ?? 2 * (own - 1))], axis);
     const length = given ?? own;
-    const fit = (part: Value) => fitted(c, part, c.rank(part) - 1, Math.min(length, own));
-    return joined(c, transform(c, fit(real), imaginary && fit(imaginary), { length, isInverse, isOneSided }), axis);
+    const sized = (part: Value) => fitted(c, part, c.rank(part) - 1, Math.min(length, own));
+    return joined(
+      c,
+      transform(c, sized(real), imaginary && sized(imaginary), { length, isInverse, isOneSided }),
+      axis,
+    );
   };
 
 const dftAxisAttribute = dftAlong((c, rank) => c.axis(c.attributes.int('axis', 1), rank));
@@ -130,7 +136,8 @@ const stft: Handler = (c) => {
   const taper = c.optional(2);
   const size = c.knownInts(3, 'the frame length')?.[0] ?? (taper ? c.dim(taper, 0) : 0);
   const samples = c.dim(signal, 1);
-  if (size < 1 || step < 1 || size > samples) throw c.bad(`frames of ${size} samples, ${step} apart, do not fit a signal of ${samples}`);
+  if (size < 1 || step < 1 || size > samples)
+    throw c.bad(`frames of ${size} samples, ${step} apart, do not fit a signal of ${samples}`);
   const frames = Math.floor((samples - size) / step) + 1;
   const index = Array.from({ length: frames * size }, (_, i) => Math.floor(i / size) * step + (i % size));
   const table = c.numbers('i64', [frames, size], index);
@@ -152,8 +159,15 @@ const hertzOf = (mel: number): number => 700 * (pow(10, mel / MEL_FACTOR) - 1);
 /** Triangular filters from spectrogram bins to mel bands. */
 const melWeightMatrix: Handler = (c) => {
   const number = (i: number, what: string) => c.knownInts(i, what)?.[0] ?? 0;
-  const [bands, length, rate] = [number(0, 'the number of bands'), number(1, 'the length'), number(2, 'the sample rate')];
-  const [lowest, highest] = [melOf(number(3, 'the lowest frequency')), melOf(number(4, 'the highest frequency'))];
+  const [bands, length, rate] = [
+    number(0, 'the number of bands'),
+    number(1, 'the length'),
+    number(2, 'the sample rate'),
+  ];
+  const [lowest, highest] = [
+    melOf(number(3, 'the lowest frequency')),
+    melOf(number(4, 'the highest frequency')),
+  ];
   const bins = Math.floor(length / 2) + 1;
   const step = (highest - lowest) / (bands + 2);
   const edges = Array.from({ length: bands + 2 }, (_, i) =>

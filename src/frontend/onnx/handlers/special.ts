@@ -48,7 +48,10 @@ const colToIm: Handler = (c) => {
   const { attributes: a } = c;
   const ones = block.map(() => 1);
   const [strides, dilations] = [a.ints('strides', ones), a.ints('dilations', ones)];
-  const pads = a.ints('pads', [...ones, ...ones].map(() => 0));
+  const pads = a.ints(
+    'pads',
+    [...ones, ...ones].map(() => 0),
+  );
   const [low, high] = [pads.slice(0, block.length), pads.slice(block.length)];
   const taps = elementCount(block);
   const [n = 1, rows = 1] = c.shape(x);
@@ -57,7 +60,9 @@ const colToIm: Handler = (c) => {
   const padded = image.map((size, i) => size + (low[i] ?? 0) + (high[i] ?? 0));
   const counts = padded.map((size, i) => Math.floor((size - (spans[i] ?? 1)) / (strides[i] ?? 1)) + 1);
   const columns = c.reshape(x, [n * channels, taps, ...counts]);
-  const unit = Float64Array.from({ length: taps * taps }, (_, i) => (i % taps === Math.floor(i / taps) ? 1 : 0));
+  const unit = Float64Array.from({ length: taps * taps }, (_, i) =>
+    i % taps === Math.floor(i / taps) ? 1 : 0,
+  );
   const filters = c.numbers(x.type.dtype, [taps, 1, ...block], unit);
   // What no block reaches at the far edge.
   const extra = padded.map((size, i) => size - ((counts[i] ?? 1) - 1) * (strides[i] ?? 1) - (spans[i] ?? 1));
@@ -97,7 +102,10 @@ const tfIdfVectorizer: Handler = (c) => {
     for (let skip = 0; skip <= (size === 1 ? 0 : a.int('max_skip_count')); skip++) {
       const places = length - (size - 1) * (skip + 1);
       if (places <= 0) continue;
-      const index = Float64Array.from({ length: places * size }, (_, i) => Math.floor(i / size) + (i % size) * (skip + 1));
+      const index = Float64Array.from(
+        { length: places * size },
+        (_, i) => Math.floor(i / size) + (i % size) * (skip + 1),
+      );
       const windows = c.unsqueeze(c.gather(x, c.numbers('i64', [places, size], index), 1), [2]);
       const matches = c.reduce('min', c.op('eq', [windows, wanted]), [3], false);
       const found = c.reduce('sum', c.cast(matches, 'f32'), [1], false);
@@ -139,7 +147,10 @@ const nonMaxSuppression: Handler = (c) => {
   const boxes = c.knownInts(0, 'the boxes, on which the shape of the result depends,') ?? [];
   const scores = c.knownInts(1, 'the scores, on which the shape of the result depends,') ?? [];
   const limit = c.knownInts(2, 'the number of boxes')?.[0] ?? 0;
-  const [most, least] = [c.knownInts(3, 'the overlap')?.[0] ?? 0, c.knownInts(4, 'the score')?.[0] ?? -Infinity];
+  const [most, least] = [
+    c.knownInts(3, 'the overlap')?.[0] ?? 0,
+    c.knownInts(4, 'the score')?.[0] ?? -Infinity,
+  ];
   const [batches = 0, classes = 0, count = 0] = c.shape(c.input(1));
   const isCentred = c.attributes.int('center_point_box', 0) === 1;
   const boxAt = (i: number): Box => {

@@ -90,3 +90,8 @@ export function viewStrides(
   }
   return target === -1 ? result : undefined;
 }
+
+/** `f32[2,3]`. */
+export function viewless(t: Pick<TensorItem, 'dtype' | 'shape'>): string {
+  return `${t.dtype}[${t.shape.join(',')}]`;
+}
