@@ -10,12 +10,15 @@ import { lower, type Port } from './lower/lower.js';
 import { placeProgram, type PlacedProgram, type PlacedSection } from './place.js';
 import { planGraph } from './plan/plan.js';
 import { synchronise } from './sync/sync.js';
+import { verifyLowered, verifyProgram, verifySection } from './verify.js';
 
 export interface BackendOptions {
   readonly kind: Executable['kind'];
   readonly name: string;
   /** 0..3: how far the scheduler looks. */
   readonly level: number;
+  /** Whether each stage's result is proven by its checker. */
+  readonly check?: boolean;
   /** Called as each stage ends, with what `--dump-after STAGE` prints. */
   readonly onStage?: (stage: Stage, data: unknown) => void;
 }
@@ -52,6 +55,7 @@ export function compileGraph(graph: Graph, target: Target, options: BackendOptio
   stage('plan', plan);
   const program = lower(graph, plan, target);
   stage('lower', program);
+  if (options.check === true) verifyLowered(program, target);
   const placed = placeProgram(program, [], target, options.level);
   const section = placed.sections[0] as PlacedSection;
   stage('schedule', section.schedule);
@@ -61,6 +65,7 @@ export function compileGraph(graph: Graph, target: Target, options: BackendOptio
   for (const p of program.outputs) table.add(p.buffer, { name: p.name, kind: 'output', bytes: p.buffer.bytes });
   for (const [b, constant] of program.constants) table.addConstant(b, constant);
   const addresses = addressesOf(section, table, target);
+  if (options.check === true) verifySection(section, placed, program, addresses, target);
   const descriptors: DmaDescriptor[] = [];
   const loadStreams = synchronise(placed.load);
   const mainStreams = synchronise(section.ordered);
@@ -68,11 +73,13 @@ export function compileGraph(graph: Graph, target: Target, options: BackendOptio
   const load = emitFragment(loadStreams, placed.load, addresses, descriptors);
   const main = emitFragment(mainStreams, section.ordered, addresses, descriptors);
   stage('emit', main);
+  const executable: Executable = { name: options.name, kind: options.kind, load: load.code, main: main.code, descriptors, pins: pinsOf(placed) };
+  if (options.check === true) verifyProgram({ variables: table.variables, segments: [], segmentDescriptors: [], executables: [executable] }, target);
   const port = (p: Port): CompiledPort => ({
     name: p.name, variable: table.number(p.buffer), dtype: p.value.type.dtype, shape: p.value.type.shape as readonly number[],
   });
   return {
-    executable: { name: options.name, kind: options.kind, load: load.code, main: main.code, descriptors, pins: pinsOf(placed) },
+    executable,
     variables: table.variables, constants: table.constants, inputs: program.inputs.map(port), outputs: program.outputs.map(port),
     main, load, origins: program.origins, placed, estimatedTicks: section.schedule.ticks, copies: program.copies,
   };

@@ -3,21 +3,13 @@
 import type { Graph, Node, Region } from '../ir/graph.js';
 import { elementCount, staticShape, type TensorType } from '../ir/type.js';
 
-export type Fact = 'static' | 'flat' | 'lowerable';
+export type Fact = 'lowerable';
 
 /** What each fact says, and the first thing that contradicts it; undefined where it holds. */
 export const FACTS: Readonly<Record<Fact, { readonly doc: string; violation(graph: Graph): string | undefined }>> = {
-  static: {
-    doc: 'every dim is an integer',
-    violation: (graph) => find(graph.body, symbolic),
-  },
-  flat: {
-    doc: 'no node has regions',
-    violation: (graph) => find(graph.body, (node) => node.regions.length > 0),
-  },
   lowerable: {
-    doc: 'no operator in a form that has to be expanded first',
-    violation: (graph) => find(graph.body, (node) => symbolic(node) === false && expandable(node)),
+    doc: 'no operator of static shape is in a form that has to be expanded first',
+    violation: (graph) => find(graph.body, (node) => !isSymbolic(node) && expandable(node)),
   },
 };
 
@@ -33,10 +25,8 @@ function find(region: Region, bad: (node: Node) => boolean): string | undefined 
   return undefined;
 }
 
-const isSymbolic = (t: TensorType): boolean => staticShape(t) === undefined;
-
-function symbolic(node: Node): boolean {
-  return node.inputs.some((v) => isSymbolic(v.type)) || node.outputs.some((v) => isSymbolic(v.type));
+function isSymbolic(node: Node): boolean {
+  return [...node.inputs, ...node.outputs].some((v) => staticShape(v.type) === undefined);
 }
 
 const WINDOWED = new Set(['conv', 'conv_transpose', 'max_pool', 'avg_pool']);
@@ -46,6 +36,7 @@ const REDUCED = new Set(['reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min'
 function expandable(node: Node): boolean {
   const count = (t: TensorType | undefined): number => (t === undefined ? 1 : elementCount(t.shape as readonly number[]));
   const [x, w] = node.inputs;
+  if (node.regions.length > 0) return false;
   if (node.outputs.every((v) => count(v.type) === 0)) return true;
   if (node.op === 'attention') return true;
   if (node.op === 'avg_pool' && (node.attrs.uncounted as readonly number[]).length > 0) return true;

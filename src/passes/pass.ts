@@ -15,10 +15,8 @@ export interface Pass {
   readonly doc: string;
   /** Runs from this level on; 0: always, since the backend or an option depends on it. */
   readonly level: 0 | 1 | 2 | 3;
-  /** Facts without which it is left out. */
+  /** Facts that must hold before it. */
   readonly needs?: readonly Fact[];
-  /** Facts that hold after it. */
-  readonly gives?: readonly Fact[];
   /** Facts that may no longer hold after it; all others stay. */
   readonly breaks?: readonly Fact[];
   run(graph: Graph, context: PassContext): Graph;
@@ -42,6 +40,8 @@ export interface PassGroup {
   readonly name: string;
   readonly doc: string;
   readonly rounds: number;
+  /** Facts that hold when its passes have nothing more to do. */
+  readonly gives?: readonly Fact[];
   readonly passes: readonly Pass[];
 }
 

@@ -2,8 +2,9 @@
 // sequence of the same passes.
 import type { Target } from '../chip/target.js';
 import type { Graph } from '../ir/graph.js';
-import { ALGEBRA, CONSTANT_CHAINS } from './clean/algebra.js';
+import { ALGEBRA } from './clean/algebra.js';
 import { BROADCASTS } from './clean/broadcasts.js';
+import { CONSTANT_CHAINS } from './clean/constant-chains.js';
 import { CSE } from './clean/cse.js';
 import { DCE, FOLD } from './clean/fold.js';
 import { HOIST } from './clean/hoist.js';
@@ -58,6 +59,7 @@ export const PIPELINE: readonly PipelineEntry[] = [
     name: 'expand',
     doc: 'What no engine has becomes operators that engines have.',
     rounds: ROUNDS,
+    gives: ['lowerable'],
     passes: [EXPAND_ATTENTION, EXPAND_WEIGHTS, EXPAND_AVERAGES, EXPAND_BYTES, EXPAND_VOLUMES, EXPAND_EMPTY],
   },
   {

@@ -9,7 +9,7 @@ import { constantBytes } from '../ops/evaluate.js';
 import { checkGraph } from '../ops/verify.js';
 import { FACTS, type Fact } from './facts.js';
 import { nodeCount } from './match.js';
-import { isGroup, type Pass, type PassContext, type PipelineEntry } from './pass.js';
+import { isGroup, type Pass, type PassContext, type PassGroup, type PipelineEntry } from './pass.js';
 
 export interface RunOptions extends Omit<PassContext, 'rewrite'> {
   /** Names of passes, or `all`: their input or output goes to `onText`. */
@@ -59,12 +59,15 @@ export function passesOf(pipeline: readonly PipelineEntry[]): readonly Pass[] {
   return [...new Set(all)];
 }
 
-/** Runs the passes of the pipeline that the level turns on. E2601 for a name that is no pass, E1601 where one fails. */
+/**
+ * Runs the passes of the pipeline that the level turns on. E2601 for a name that is no pass, E2602 where a fact that a pass
+ * needs does not hold; E1280 where a pass fails, E1281 where a fact is broken.
+ */
 export function runPipeline(graph: Graph, pipeline: readonly PipelineEntry[], options: RunOptions): RunResult {
   checkNames(pipeline, options);
   const runner = new Runner(graph, options);
   for (const entry of pipeline) {
-    if (isGroup(entry)) runner.group(entry.passes, entry.rounds);
+    if (isGroup(entry)) runner.group(entry);
     else runner.one(entry);
     if (runner.stopped) break;
   }
@@ -86,7 +89,7 @@ class Runner {
   rewrites = 0;
   stopped = false;
   private readonly options: RunOptions;
-  /** Facts that hold, as far as passes said so. */
+  /** Facts that hold. */
   private readonly facts = new Set<Fact>();
 
   constructor(graph: Graph, options: RunOptions) {
@@ -94,22 +97,32 @@ class Runner {
     this.options = options;
   }
 
-  group(passes: readonly Pass[], rounds: number): void {
-    for (let round = 0; round < rounds; round++) {
+  group(group: PassGroup): void {
+    for (let round = 0; round < group.rounds; round++) {
       const before = this.graph;
-      for (const pass of passes) {
+      for (const pass of group.passes) {
         this.one(pass);
         if (this.stopped) return;
       }
-      if (this.graph === before) return;
+      if (this.graph === before) break;
+    }
+    const complete = group.passes.every((pass) => this.isOn(pass));
+    for (const fact of group.gives ?? []) {
+      if (this.options.verifyEach && complete) this.demand(fact, `group ${group.name}`);
+      if (complete) this.facts.add(fact);
     }
   }
 
   one(pass: Pass): void {
-    const { options } = this;
-    const on = options.level >= pass.level && options.disable?.includes(pass.name) !== true;
-    if (on && (pass.needs ?? []).every((fact) => this.holds(fact))) this.run(pass);
-    if (pass.name === options.stopAfter) this.stopped = true;
+    if (this.isOn(pass)) {
+      for (const fact of pass.needs ?? []) this.need(fact, pass);
+      this.run(pass);
+    }
+    if (pass.name === this.options.stopAfter) this.stopped = true;
+  }
+
+  private isOn(pass: Pass): boolean {
+    return this.options.level >= pass.level && this.options.disable?.includes(pass.name) !== true;
   }
 
   private run(pass: Pass): void {
@@ -123,7 +136,6 @@ class Runner {
     const rewrites = this.rewrites - rewritesBefore;
     this.runs.push({ name: pass.name, rewrites, nodes: nodeCount(this.graph.body), milliseconds });
     for (const fact of pass.breaks ?? []) this.facts.delete(fact);
-    for (const fact of pass.gives ?? []) this.facts.add(fact);
     this.print(options.printAfter, 'after', pass);
   }
 
@@ -143,18 +155,20 @@ class Runner {
 
   private verify(pass: Pass, after: Graph): void {
     checkGraph(after, `pass ${pass.name}`);
-    for (const fact of [...this.facts].filter((f) => !pass.breaks?.includes(f)).concat(pass.gives ?? [])) {
-      const violation = FACTS[fact].violation(after);
-      if (violation !== undefined)
-        throw bug('E1281', `after pass ${pass.name} it should hold that ${FACTS[fact].doc}; there is ${violation}`);
-    }
+    for (const fact of this.facts) if (pass.breaks?.includes(fact) !== true) this.demand(fact, `pass ${pass.name}`, after);
   }
 
-  private holds(fact: Fact): boolean {
-    if (this.facts.has(fact)) return true;
-    if (FACTS[fact].violation(this.graph) !== undefined) return false;
+  private demand(fact: Fact, after: string, graph = this.graph): void {
+    const violation = FACTS[fact].violation(graph);
+    if (violation !== undefined)
+      throw bug('E1281', `after ${after} it should hold that ${FACTS[fact].doc}; there is ${violation}`);
+  }
+
+  private need(fact: Fact, pass: Pass): void {
+    const violation = this.facts.has(fact) ? undefined : FACTS[fact].violation(this.graph);
+    if (violation !== undefined)
+      throw usageError('E2602', `pass ${pass.name} needs that ${FACTS[fact].doc}; there is ${violation}`, {}, 'run the passes before it that see to it');
     this.facts.add(fact);
-    return true;
   }
 
   private context(pass: Pass): PassContext {

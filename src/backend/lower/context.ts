@@ -35,7 +35,7 @@ export class LowerContext {
   readonly b: Builder;
   readonly plan: Plan;
   /** DRAM buffers of constants and the constants they hold. */
-  readonly constants = new Map<Buffer, Constant>();
+  readonly constants: Map<Buffer, Constant>;
   private readonly homes = new Map<Value, View[]>();
   private readonly packed = new Map<Constant, Map<string, Buffer>>();
   private readonly loaded = new Map<string, View>();
@@ -45,8 +45,9 @@ export class LowerContext {
   private readonly references = new Map<Buffer, number>();
   private live = 0;
 
-  constructor(b: Builder, plan: Plan, uses: Map<Value, number[]>) {
+  constructor(b: Builder, plan: Plan, uses: Map<Value, number[]>, constants = new Map<Buffer, Constant>()) {
     this.b = b;
+    this.constants = constants;
     this.plan = plan;
     this.uses = uses;
   }

@@ -78,7 +78,7 @@ export function usePositions(graph: Graph): Map<Value, number[]> {
 }
 
 /** An input variable; 64-bit integers are narrowed on chip with a check, since the chip computes in 32 bits. */
-function input(c: LowerContext, value: Value): Port {
+export function input(c: LowerContext, value: Value): Port {
   const shape = c.shape(value);
   const count = elementCount(shape);
   const type = value.type.dtype;
@@ -99,7 +99,8 @@ function input(c: LowerContext, value: Value): Port {
   return { name: value.name, value, buffer };
 }
 
-function output(c: LowerContext, value: Value, name: string): Port {
+/** An output variable and the moves that fill it. */
+export function output(c: LowerContext, value: Value, name: string): Port {
   const shape = c.shape(value);
   const count = elementCount(shape);
   const type = value.type.dtype;

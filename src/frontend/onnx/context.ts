@@ -20,13 +20,29 @@ export type Handler = (c: NodeContext) => Item | readonly Item[];
 export type Versions = Handler | Readonly<Record<number, Handler>>;
 export type HandlerTable = Readonly<Record<string, Versions>>;
 
+/** A loop whose number of iterations is decided at run time. */
+export interface RuntimeLoop {
+  readonly body: OnnxGraph;
+  readonly carried: readonly Value[];
+  readonly scans: number;
+  readonly trips: Value | undefined;
+  readonly condition: Value | undefined;
+  /** What the body reads from around it. */
+  readonly captured: ReadonlyMap<string, Item>;
+}
+
 /** What importers of operators with bodies need of the walk. */
 export interface Subgraphs {
+  /** Told of a loop of the main graph before it is imported; may throw to end the walk there. */
+  readonly onRuntimeLoop?: (loop: RuntimeLoop) => void;
   /** Names of the surrounding graphs that the body reads, and what they stand for. */
   captured(bodies: readonly OnnxGraph[]): ReadonlyMap<string, Item>;
   /** Imports a body into the region being built; `names` stand for inputs and captured names. */
   run(body: OnnxGraph, names: ReadonlyMap<string, Item>): readonly Item[];
 }
+
+/** Elements of the largest constant that an importer makes. */
+const MOST_LISTED = 2 ** 26;
 
 export class NodeContext extends Emitter {
   readonly node: OnnxNode;
@@ -74,6 +90,28 @@ export class NodeContext extends Emitter {
     );
   }
 
+  /** A count of elements that are listed at import: E4009 where there are too many, E3101 where it is none. */
+  bounded(count: number): number {
+    if (!Number.isInteger(count) || count < 0) throw this.bad(`${count} is no number of elements`);
+    if (count <= MOST_LISTED) return count;
+    throw unsupported(
+      'E4009',
+      `${this.node.opType}: a constant of ${count} elements is too large`,
+      this.place,
+      `At most ${MOST_LISTED} are made when a model is compiled.`,
+    );
+  }
+  /** Numbers for a constant: zeros, or f(0), f(1), … */
+  table(count: number, f?: (index: number) => number): Float64Array {
+    const values = new Float64Array(this.bounded(count));
+    if (f !== undefined) for (let i = 0; i < count; i++) values[i] = f(i);
+    return values;
+  }
+  /** 0, 1, … as i64. */
+  iota(count: number): Value {
+    return this.op('iota', [], { shape: [this.bounded(count)], axis: 0, dtype: 'i64' });
+  }
+
   // ---- operands ----
 
   has(index: number): boolean {
@@ -95,8 +133,9 @@ export class NodeContext extends Emitter {
   optional(index: number): Value | undefined {
     return this.has(index) ? this.input(index) : undefined;
   }
-  /** All operands, none left out. */
+  /** All operands, at least one, none left out. */
   inputs(): readonly Value[] {
+    if (this.operands.length === 0) throw this.bad('it has no operands');
     return this.operands.map((_, index) => this.input(index));
   }
   /** Whether somebody asked for the result. */

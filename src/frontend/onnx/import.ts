@@ -11,6 +11,7 @@ import { GraphBuilder } from '../../ops/build.js';
 import { functionTable } from './functions.js';
 import { bindInputs, type GivenInputs, type InputForm } from './inputs.js';
 import { type Item, isValue } from './items.js';
+import { outputsOf } from './order.js';
 import type { OnnxModel, OnnxValueInfo } from './proto/model.js';
 import { Scope } from './scope.js';
 import { Walk } from './walk.js';
@@ -47,6 +48,14 @@ export function modelInputs(model: OnnxModel): readonly OnnxValueInfo[] {
  *   operators there is no importer for), E4002 to E4007 (uses of operators that cannot be compiled)
  */
 export function importOnnx(model: OnnxModel, options: ImportOptions): Imported {
+  const { walk, scope, diagnostics } = beginImport(model, options);
+  const results = walk.graph(model.graph, { scope, opsets: model.opsets, prefix: '', depth: 0 });
+  walk.throwFailures();
+  return { graph: finishOutputs(walk.builder, outputsOf(model.graph).results, results), diagnostics };
+}
+
+/** A walk whose scope has the model's inputs, and the warnings so far. */
+export function beginImport(model: OnnxModel, options: ImportOptions) {
   const { file } = options;
   const warnings = checkOpset(model, file);
   const builder = new GraphBuilder(model.graph.name || 'model');
@@ -62,14 +71,20 @@ export function importOnnx(model: OnnxModel, options: ImportOptions): Imported {
     scope.bind(name, known === undefined ? item : builder.constant(knownInput(known)), { file });
   }
   const walk = new Walk(builder, file, functionTable(model.functions));
-  const results = walk.graph(model.graph, scope, model.opsets);
-  walk.throwFailures();
-  const outputs = results.flatMap((item, i) => outputValues(model.graph.outputs[i]?.name ?? '', item));
-  const graph = builder.finish(
+  return { walk, scope, diagnostics: [...warnings, ...diagnostics] };
+}
+
+/** The graph with these outputs, sequences and optionals as the tensors they are made of. */
+export function finishOutputs(
+  builder: GraphBuilder,
+  names: readonly string[],
+  items: readonly Item[],
+): Graph {
+  const outputs = items.flatMap((item, i) => outputValues(names[i] ?? '', item));
+  return builder.finish(
     outputs.map((output) => output.value),
     outputs.map((output) => output.name),
   );
-  return { graph, diagnostics: [...warnings, ...diagnostics] };
 }
 
 /** The graph's parameters for an input: those of a sequence are named after it, with their positions. */

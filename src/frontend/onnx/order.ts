@@ -9,6 +9,10 @@ export interface NodeList {
   readonly results: readonly string[];
 }
 
+export function outputsOf(graph: OnnxGraph): NodeList {
+  return { nodes: graph.nodes, results: graph.outputs.map((output) => output.name) };
+}
+
 const free = new WeakMap<OnnxGraph, ReadonlySet<string>>();
 
 /** Names that a body reads and does not define itself. */

@@ -10,10 +10,10 @@ import {
   unsupported,
 } from '../../base/diagnostic.js';
 import type { GraphBuilder } from '../../ops/build.js';
-import { NodeContext, type Subgraphs } from './context.js';
+import { NodeContext, type RuntimeLoop, type Subgraphs } from './context.js';
 import { calledFunction, type Functions, instantiate } from './functions.js';
 import { type Item, isValue, UNAVAILABLE } from './items.js';
-import { freeNames, type NodeList, neededInOrder } from './order.js';
+import { freeNames, type NodeList, neededInOrder, outputsOf } from './order.js';
 import type { OnnxFunction, OnnxGraph, OnnxNode, OnnxTensor } from './proto/model.js';
 import { Scope } from './scope.js';
 import { findHandler, isKnownDomain } from './table.js';
@@ -25,13 +25,17 @@ const MAX_CALL_DEPTH = 50;
 const MAX_NODES = 2_000_000;
 
 /** What holds while nodes of one graph or function are walked. */
-interface Frame {
+export interface Frame {
   readonly scope: Scope;
   readonly opsets: ReadonlyMap<string, number>;
   /** Calls that lead here: before the names of nodes. */
   readonly prefix: string;
   readonly depth: number;
+  readonly watchLoop?: LoopWatcher;
 }
+
+/** Told of the first loop of the main graph that is decided at run time; ends the walk by throwing. */
+export type LoopWatcher = (loop: RuntimeLoop, node: OnnxNode, scope: Scope) => never;
 
 /** Thrown by a body whose results are unavailable, so that its node's are too. */
 class BodyUnavailable extends Error {}
@@ -51,20 +55,18 @@ export class Walk {
     this.functions = functions;
   }
 
-  /** Imports a graph whose inputs are bound in `scope`; its outputs. */
-  graph(
-    graph: OnnxGraph,
-    scope: Scope,
-    opsets: ReadonlyMap<string, number>,
-    prefix = '',
-    depth = 0,
-  ): readonly Item[] {
+  /** Imports a graph whose inputs are bound in the frame's scope; its outputs. */
+  graph(graph: OnnxGraph, frame: Frame): readonly Item[] {
+    this.initializers(graph, frame.scope);
+    return this.nodes(outputsOf(graph), frame);
+  }
+
+  /** Binds the graph's constants, but for names that are bound: inputs come first. */
+  initializers(graph: OnnxGraph, scope: Scope): void {
     for (const [name, tensor] of graph.initializers)
       if (!scope.owns(name)) scope.bind(name, this.initializer(tensor, name), { file: this.file });
     for (const [name, tensor] of graph.sparseInitializers)
       if (!scope.owns(name)) scope.bind(name, this.builder.constant(densify(tensor)), { file: this.file });
-    const results = graph.outputs.map((output) => output.name);
-    return this.nodes({ nodes: graph.nodes, results }, { scope, opsets, prefix, depth });
   }
 
   /** Throws everything unsupported that was found; E4001 lists the operators there is no importer for. */
@@ -90,7 +92,8 @@ export class Walk {
     return value;
   }
 
-  private nodes(list: NodeList, frame: Frame): readonly Item[] {
+  /** Imports nodes whose operands are bound in the frame's scope; what the result names stand for. */
+  nodes(list: NodeList, frame: Frame): readonly Item[] {
     for (const node of neededInOrder(list, (n) => this.place(n, frame))) this.importNode(node, frame);
     return list.results.map((name) => {
       const item = frame.scope.find(name);
@@ -152,7 +155,7 @@ export class Walk {
         version,
         operands,
         where,
-        this.subgraphs(frame, where),
+        this.subgraphs(frame, node, where),
       );
       const result = handler(context);
       return Array.isArray(result) ? result : [result as Item];
@@ -207,8 +210,10 @@ export class Walk {
     return f.outputs.map((name) => results[wanted.indexOf(name)] ?? UNAVAILABLE);
   }
 
-  private subgraphs(frame: Frame, where: Place): Subgraphs {
+  private subgraphs(frame: Frame, node: OnnxNode, where: Place): Subgraphs {
+    const { watchLoop } = frame;
     return {
+      ...(watchLoop && { onRuntimeLoop: (loop: RuntimeLoop) => watchLoop(loop, node, frame.scope) }),
       captured: (bodies) => {
         const names = new Set(bodies.flatMap((body) => [...freeNames(body)]));
         return new Map([...names].map((name) => [name, this.find(name, frame, where)]));
@@ -217,7 +222,8 @@ export class Walk {
         const scope = new Scope();
         for (const [name, item] of names) scope.bind(name, item, where);
         const { origin } = this.builder;
-        const results = this.graph(body, scope, frame.opsets, frame.prefix, frame.depth);
+        const { opsets, prefix, depth } = frame;
+        const results = this.graph(body, { scope, opsets, prefix, depth });
         this.builder.origin = origin;
         if (results.some((item) => !isValue(item) && item.kind === 'unavailable'))
           throw new BodyUnavailable();

@@ -2,7 +2,8 @@
 // neighbouring slices; padding that the next operator does itself.
 import { constantOf, type Node, type Value } from '../../ir/graph.js';
 import type { Rewriter } from '../../ops/rewrite.js';
-import { dimsOf, madeBy, sameDims, smallNumbers } from '../match.js';
+import { sameType } from '../../ir/type.js';
+import { dimsOf, isFloatValue, madeBy, sameDims, scalarOf, smallNumbers, variableAndConstant } from '../match.js';
 import type { Pass } from '../pass.js';
 import { applyRules, type Rule } from '../rules.js';
 
@@ -154,11 +155,33 @@ const reduceOfOne: Rule = (node, rw) => {
   return rw.builder.one('reshape', [first(node)], { shape: out });
 };
 
+/** Reductions keep their axes, and a reshape drops them: so that sums of the same meet, however they were written. */
+const keptAxes: Rule = (node, rw) => {
+  const out = dimsOf(node.outputs[0]);
+  if (node.attrs.keep === true || out === undefined || dimsOf(first(node)) === undefined) return undefined;
+  const kept = rw.builder.one(node.op, node.inputs, { ...node.attrs, keep: true });
+  return rw.builder.one('reshape', [kept], { shape: out });
+};
+
+/** A sum times one over the number of summands. */
+const meanOfSum: Rule = (node, rw) => {
+  const [x, c] = variableAndConstant(node) ?? [];
+  const sum = x && madeBy(x, 'reduce_sum');
+  const shape = dimsOf(sum?.inputs[0]);
+  const scale = scalarOf(c);
+  if (x === undefined || sum === undefined || shape === undefined || scale === undefined || !isFloatValue(x)) return undefined;
+  const count = ints(sum, 'axes').reduce((n, axis) => n * (shape[axis] ?? 1), 1);
+  const inverse = node.op === 'div' && c === node.inputs[1] ? 1 / scale : scale;
+  const same = sameType(x.type, (node.outputs[0] as Value).type) && !(node.op === 'div' && c === node.inputs[0]);
+  if (!same || Math.abs(inverse * count - 1) > 1e-7) return undefined;
+  return rw.builder.one('reduce_mean', sum.inputs, sum.attrs);
+};
+
 export const PARTS: Pass = {
   name: 'parts',
   theme: 'clean',
   level: 1,
-  doc: 'Slices of slices and of concatenations, concatenations of neighbouring parts, gathers by constant steps, padding that windows do themselves.',
+  doc: 'Slices of slices and of concatenations, concatenations of neighbouring parts, gathers by constant steps, padding that windows do themselves, sums that are means.',
   run: (graph, context) =>
     applyRules(graph, context, {
       slice: [sliceOfSlice, sliceOfConcat],
@@ -168,7 +191,9 @@ export const PARTS: Pass = {
       pad: [padOfPad],
       conv: [padOfWindow],
       avg_pool: [padOfWindow],
-      ...Object.fromEntries(['sum', 'mean', 'max', 'min', 'prod'].map((name) => [`reduce_${name}`, [reduceOfOne]])),
+      mul: [meanOfSum],
+      div: [meanOfSum],
+      ...Object.fromEntries(['sum', 'mean', 'max', 'min', 'prod'].map((name) => [`reduce_${name}`, [reduceOfOne, keptAxes]])),
     }),
 };
 

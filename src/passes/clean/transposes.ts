@@ -84,7 +84,7 @@ const throughReduction: Rule = (node, rw) => {
   const axes = (node.attrs.axes as readonly number[]).map((axis) => perm[axis] ?? 0);
   const left = perm.filter((axis) => !axes.includes(axis));
   if (left.some((axis, i) => i > 0 && axis < (left[i - 1] ?? 0))) return undefined;
-  const made = rw.builder.one(node.op, inner.inputs, { ...node.attrs, axes: axes.sort((a, b) => a - b), keep: false });
+  const made = rw.builder.one(node.op, inner.inputs, { ...node.attrs, axes: axes.sort((a, b) => a - b), keep: true });
   return rw.builder.one('reshape', [made], { shape });
 };
 

@@ -3,7 +3,7 @@
 // expressions over the old ones, evaluated when they are stored.
 import type { Attrs } from '../../ir/constant.js';
 import type { Node, Value } from '../../ir/graph.js';
-import { sameType } from '../../ir/type.js';
+import { elementCount, sameType } from '../../ir/type.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import type { Rewriter } from '../../ops/rewrite.js';
 import { bothWays, dimsOf, knownConstant, range, sameDims, variableAndConstant, vectorAlong } from '../match.js';
@@ -144,6 +144,27 @@ const factorBeforeConvolution: Rule = (node, rw) => {
   return b.one('conv', [x, reshape(b, product, taps), ...node.inputs.slice(2)], node.attrs);
 };
 
+/** The same for summands, where nothing is padded: a filter adds its weights times them. */
+const summandBeforeConvolution: Rule = (node, rw) => {
+  const [input, weights] = node.inputs as readonly [Value, Value];
+  const sum = rw.soleProducer(input, 'add');
+  const [x, c] = (sum && variableAndConstant(sum)) ?? [];
+  const [shape, taps, bias] = [dimsOf(input), dimsOf(weights), biasOf(node)];
+  const padded = ['low', 'high'].some((side) => (node.attrs[side] as readonly number[]).some((n) => n !== 0));
+  const open = knownConstant(weights) !== undefined && isSingle(weights) && (bias === undefined || knownConstant(bias) !== undefined);
+  if (x === undefined || c === undefined || shape === undefined || taps === undefined || padded || !open) return undefined;
+  const b = rw.builder;
+  const vector = sameType(x.type, input.type) ? vectorAlong(b, c, shape, 1) : undefined;
+  if (vector === undefined) return undefined;
+  const [filters = 1, own = 1, ...kernel] = taps;
+  const groups = Number(node.attrs.groups);
+  const split = reshape(b, weights, [groups, filters / groups, own, elementCount(kernel)]);
+  const product = b.one('mul', [split, reshape(b, vector, [groups, 1, own, 1])]);
+  const added = reshape(b, b.one('reduce_sum', [product], { axes: [2, 3], keep: false }), [filters]);
+  const operands = [x, weights, bias ? b.one('add', [bias, added]) : added];
+  return b.one('conv', [...operands, ...(node.attrs.residual === true ? node.inputs.slice(-1) : [])], { ...node.attrs, bias: true });
+};
+
 /** (x + c) W + bias is x W + (c W + bias). */
 const summandBeforeProduct: Rule = (node, rw) => {
   const sum = rw.soleProducer(node.inputs[0] as Value, 'add');
@@ -195,6 +216,6 @@ export const FUSE_AFFINE: Pass = {
       div: [factorBehind],
       add: [summandBehind],
       matmul: [factorBeforeProduct, summandBeforeProduct, productOfProducts],
-      conv: [factorBeforeConvolution],
+      conv: [factorBeforeConvolution, summandBeforeConvolution],
     }),
 };

@@ -21,6 +21,15 @@ const activated: Rule = (node, rw) => {
   return product && rw.builder.one(product.op, product.inputs, { ...product.attrs, act: node.op, alpha });
 };
 
+/** relu(max_pool(conv)) is max_pool(relu(conv)), which costs nothing. */
+const activatedBeforePool: Rule = (node, rw) => {
+  const pool = rw.soleProducer(node.inputs[0] as Value, 'max_pool');
+  const product = pool && openProduct(pool.inputs[0] as Value, rw, ['conv']);
+  if (pool === undefined || product === undefined) return undefined;
+  const relu = rw.builder.one('conv', product.inputs, { ...product.attrs, act: 'relu' });
+  return rw.builder.one('max_pool', [relu], pool.attrs);
+};
+
 /** conv + y. */
 const residual: Rule = (node, rw) => {
   for (const [x, y] of bothWays(node)) {
@@ -37,5 +46,5 @@ export const FUSE_EPILOGUE: Pass = {
   level: 1,
   doc: 'Activations behind products and convolutions, and sums behind convolutions, become attributes of them.',
   run: (graph, context) =>
-    applyRules(graph, context, mergeTables({ add: [residual] }, forEach(ACT_NAMES.filter((name) => name !== ''), activated))),
+    applyRules(graph, context, mergeTables({ add: [residual] }, forEach(ACT_NAMES.filter((name) => name !== ''), activated), { relu: [activatedBeforePool] })),
 };

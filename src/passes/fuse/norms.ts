@@ -54,9 +54,14 @@ function sumWithEpsilon(v: Value): Root {
   const sum = madeBy(v, 'add');
   for (const [variance, c] of sum ? bothWays(sum) : []) {
     const epsilon = scalarOf(c);
-    if (epsilon !== undefined && epsilon >= 0 && epsilon < 1) return { variance, epsilon };
+    if (epsilon !== undefined && epsilon >= 0 && epsilon < 1) return { variance: unclipped(variance), epsilon };
   }
-  return { variance: v, epsilon: 0 };
+  return { variance: unclipped(v), epsilon: 0 };
+}
+
+/** A variance is not negative; some exporters make sure of it. */
+function unclipped(v: Value): Value {
+  return madeBy(v, 'relu')?.inputs[0] ?? v;
 }
 
 /** The norm of which `x` is the numerator and `root` the denominator. */

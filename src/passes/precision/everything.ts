@@ -114,6 +114,7 @@ export const CAST_ALL: Pass = {
   name: 'cast-all',
   theme: 'precision',
   level: 0,
+  needs: ['lowerable'],
   doc: '--auto-cast all: arithmetic in single precision becomes 16-bit, but for angles, running sums, values made of integers alone, comparisons with constants that have no 16-bit form, and tiny constants.',
   run(graph: Graph, context) {
     if (context.autoCast !== 'all') return graph;

@@ -30,6 +30,7 @@ export const CAST_PRODUCTS: Pass = {
   name: 'cast-products',
   theme: 'precision',
   level: 0,
+  needs: ['lowerable'],
   doc: '--auto-cast matmult: operands of products and convolutions become 16-bit, their results stay in single precision.',
   run: (graph, context) =>
     context.autoCast === 'matmult' ? rewriteGraph(graph, (node, rw) => castOperands(node, rw, context)) : graph,

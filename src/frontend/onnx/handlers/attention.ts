@@ -35,7 +35,7 @@ export function biasOf(c: NodeContext, allowed: Value, dtype: DType, hidden = -I
 
 /** Positions 0, 1, … as i64 along axis `axis` of rank 4. */
 export function positions(c: NodeContext, count: number, axis: number): Value {
-  return c.alongAxis(c.ints(Array.from({ length: count }, (_, i) => i)), axis, 4);
+  return c.alongAxis(c.iota(count), axis, 4);
 }
 
 export interface Scores {

@@ -68,7 +68,7 @@ const range: Handler = (c) => {
   if (delta === 0) throw c.bad('the step is 0');
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   const dtype = c.dtype(0);
-  const values = Float64Array.from({ length: count }, (_, i) => start + i * delta);
+  const values = c.table(count, (i) => start + i * delta);
   return c.numbers(dtype, [count], values);
 };
 

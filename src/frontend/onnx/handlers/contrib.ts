@@ -55,7 +55,7 @@ const embedLayerNormalization: Handler = (c): readonly Item[] => {
   const [batch = 1, length = 1] = c.shape(ids);
   const rows = (table: Value, index: Value) => c.gather(table, c.wrapIndex(index, c.dim(table, 0)), 0);
   const given = c.optional(8);
-  const position = given ?? c.ints(Array.from({ length }, (_, i) => i));
+  const position = given ?? c.iota(length);
   const embedded = c.add(rows(words, ids), rows(places, position));
   const kinds = c.optional(4);
   const sum =

@@ -1,9 +1,9 @@
 // If, Loop and Scan. What is decided at import is inlined or unrolled: a branch whose condition is known, iterations whose
 // number is. The rest becomes core `if` and `loop`, whose regions get every value of the surrounding graph as a parameter.
+import { unsupported } from '../../../base/diagnostic.js';
 import type { DType } from '../../../base/dtype.js';
-import { type Dim, dimText, symbol } from '../../../ir/dim.js';
 import { constantOf, type Node, type Region, type Value } from '../../../ir/graph.js';
-import { sameType, type TensorType, tensorType } from '../../../ir/type.js';
+import { formatType, sameType, tensorType } from '../../../ir/type.js';
 import type { Handler, HandlerTable, NodeContext } from '../context.js';
 import { type Item, isValue, mapValues, typesOf, valuesOf } from '../items.js';
 import { countNodes } from '../order.js';
@@ -87,10 +87,10 @@ const conditional: Handler = (c): readonly Item[] => {
 function checkBranches(c: NodeContext, [yes, no]: readonly [Region, Region]): void {
   for (const [i, a] of yes.results.entries()) {
     const b = no.results[i];
-    if (b !== undefined && !sameType(a.type, b.type) && a.type.shape.every((d) => typeof d === 'number')) {
-      const text = ({ dtype, shape }: TensorType) => `${dtype}[${shape.map(dimText)}]`;
-      throw c.refuse(`output ${i} is ${text(a.type)} in one branch and ${text(b.type)} in the other`);
-    }
+    if (b !== undefined && !sameType(a.type, b.type) && a.type.shape.every((d) => typeof d === 'number'))
+      throw c.refuse(
+        `output ${i} is ${formatType(a.type)} in one branch and ${formatType(b.type)} in the other`,
+      );
   }
 }
 
@@ -187,53 +187,40 @@ function coreLoop(
 ): readonly Item[] {
   const initial = tensorsOnly(c, carried);
   const { names, values } = capturesOf(c, [body]);
-  const build = (types: readonly TensorType[]) =>
-    c.builder.region(
-      [tensorType('i64', []), tensorType('bool', []), ...types, ...typesOf(values)],
-      (params) => {
-        const bound = inside(names, values, params.slice(2 + initial.length));
-        for (const [i, input] of body.inputs.entries()) bound.set(input.name, params[i] as Value);
-        const [next, ...results] = tensorsOnly(c, c.subgraphs.run(body, bound));
-        if (next === undefined) throw c.bad('its body has no condition');
-        return [scalarOf(c, next, 'bool'), ...results];
-      },
-    );
-  const region = stableRegion(c, build, initial);
+  c.subgraphs.onRuntimeLoop?.({ body, carried: initial, scans, trips, condition, captured: names });
+  const types = [tensorType('i64', []), tensorType('bool', []), ...typesOf(initial), ...typesOf(values)];
+  const region = c.builder.region(types, (params) => {
+    const bound = inside(names, values, params.slice(2 + initial.length));
+    for (const [i, input] of body.inputs.entries()) bound.set(input.name, params[i] as Value);
+    const [next, ...results] = tensorsOnly(c, c.subgraphs.run(body, bound));
+    if (next === undefined) throw c.bad('its body has no condition');
+    return [scalarOf(c, next, 'bool'), ...results];
+  });
+  checkSteady(c, initial, region);
   const pruned = withoutUnread([region], values, 2 + initial.length);
   const start = condition === undefined ? c.scalar('bool', 1) : scalarOf(c, condition, 'bool');
   const count = trips === undefined ? c.scalar('i64', MOST_TRIPS) : scalarOf(c, trips, 'i64');
-  const attrs = { carried: initial.length, scans, trips: freshSymbol(c, 'trips') };
+  const attrs = {
+    carried: initial.length,
+    scans,
+    trips: `trips.${(c.place.node ?? '').replaceAll(/[^\w.]/g, '_')}`,
+  };
   return c.builder.node('loop', [count, start, ...initial, ...pruned.values], attrs, {
     regions: pruned.regions,
   });
 }
 
-function freshSymbol(c: NodeContext, what: string): string {
-  return `${what}.${(c.place.node ?? '').replaceAll(/[^\w.]/g, '_')}`;
-}
-
-/** The body over parameters whose dims hold for all iterations: those that an iteration changes become symbolic. */
-function stableRegion(
-  c: NodeContext,
-  build: (types: readonly TensorType[]) => Region,
-  initial: readonly Value[],
-): Region {
-  let types = typesOf(initial);
-  // Each round makes one more dim symbolic or is the last.
-  for (;;) {
-    const region = build(types);
-    const grown = types.map(({ dtype, shape }, i) => {
-      const result = region.results[1 + i]?.type;
-      if (result === undefined || result.dtype !== dtype || result.shape.length !== shape.length)
-        throw c.refuse(`carried value ${i} changes its type or rank from one iteration to the next`);
-      const differs = (d: Dim, axis: number) => typeof d === 'number' && result.shape[axis] !== d;
-      return tensorType(
-        dtype,
-        shape.map((d, axis) => (differs(d, axis) ? symbol(freshSymbol(c, `dim${i}.${axis}`)) : d)),
-      );
-    });
-    if (grown.every((type, i) => sameType(type, types[i] as TensorType))) return region;
-    types = grown;
+/** Nothing fixed holds a value that changes its shape: decoding loops, which may, are split (split-loop.ts). */
+function checkSteady(c: NodeContext, initial: readonly Value[], region: Region): void {
+  for (const [i, before] of initial.entries()) {
+    const after = region.results[1 + i];
+    if (after === undefined || sameType(before.type, after.type)) continue;
+    throw unsupported(
+      'E4008',
+      `${c.node.opType}: carried value ${i} is ${formatType(before.type)} before an iteration and ${formatType(after.type)} after it`,
+      c.place,
+      'Compile it with --decode where it generates tokens; else keep the shapes of carried values.',
+    );
   }
 }
 
@@ -314,7 +301,7 @@ const batchedScan: Handler = (c): readonly Item[] => {
   const [sample] = parts.sequences;
   if (sample === undefined) throw c.bad('it has no sequence to scan');
   const batch = c.dim(sample, 0);
-  const results = Array.from({ length: batch }, (_, n) =>
+  const results = Array.from({ length: c.bounded(batch) }, (_, n) =>
     tensorsOnly(
       c,
       runScan(c, {

@@ -62,7 +62,7 @@ function diagonal(c: NodeContext, term: Term): Term {
   if (second < 0) return term;
   const first = axes.indexOf(axes[second] ?? '');
   const size = c.dim(value, first);
-  const places = c.ints(Array.from({ length: size }, (_, i) => i));
+  const places = c.iota(size);
   const rank = axes.length;
   const mask = c.op('eq', [c.alongAxis(places, first, rank), c.alongAxis(places, second, rank)]);
   const masked = c.where(mask, value, c.like(value, 0));

@@ -61,7 +61,7 @@ const tensorScatter: Handler = (c) => {
   const axis = c.axisAttribute(cache, -2);
   const isCircular = c.attributes.oneOf('mode', ['linear', 'circular'], 'linear') === 'circular';
   const [length, shape] = [c.dim(update, axis), c.shape(update)];
-  const steps = c.alongAxis(c.ints(Array.from({ length }, (_, i) => i)), axis, shape.length);
+  const steps = c.alongAxis(c.iota(length), axis, shape.length);
   const first = c.optional(2);
   const start = first === undefined ? c.scalar('i64', 0) : c.alongAxis(c.cast(first, 'i64'), 0, shape.length);
   const position = c.add(start, steps);
@@ -76,7 +76,7 @@ const oneHot: Handler = (c) => {
   const index = c.cast(given, 'i64');
   const rank = c.rank(index) + 1;
   const axis = c.axis(c.attributes.int('axis', -1), rank);
-  const places = c.alongAxis(c.ints(Array.from({ length: depth }, (_, i) => i)), axis, rank);
+  const places = c.alongAxis(c.iota(depth), axis, rank);
   const isHere = c.op('eq', [c.unsqueeze(c.wrapIndex(index, depth), [axis]), places]);
   return c.where(isHere, on, off);
 };
@@ -86,7 +86,7 @@ const reverseSequence: Handler = (c) => {
   const [x, lengths] = [c.input(0), c.input(1)];
   const rank = c.rank(x);
   const [time, batch] = [c.axisAttribute(x, 0, 'time_axis'), c.axisAttribute(x, 1, 'batch_axis')];
-  const steps = c.alongAxis(c.ints(Array.from({ length: c.dim(x, time) }, (_, i) => i)), time, rank);
+  const steps = c.alongAxis(c.iota(c.dim(x, time)), time, rank);
   const length = c.alongAxis(c.cast(lengths, 'i64'), batch, rank);
   const mirrored = c.sub(c.sub(length, c.like(length, 1)), steps);
   const index = c.where(c.op('lt', [steps, length]), mirrored, steps);

@@ -176,7 +176,7 @@ const lrn: Handler = (c) => {
   const bias = c.attributes.float('bias', 1);
   const [n = 1, channels = 1] = c.shape(x);
   const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
-  const band = Float64Array.from({ length: channels * channels }, (_, i) => {
+  const band = c.table(channels * channels, (i) => {
     const distance = (i % channels) - Math.floor(i / channels);
     return distance >= -before && distance <= after ? alpha / size : 0;
   });

@@ -98,7 +98,7 @@ function maxPlaces(c: NodeContext, x: Value, pool: Pool, outputs: readonly numbe
   const tapStrides = rowMajorStrides(pool.kernel);
   const outputStrides = rowMajorStrides(outputs);
   const perWindow = elementCount(outputs);
-  const places = new Float64Array(taps * perWindow);
+  const places = c.table(taps * perWindow);
   const values: Value[] = [];
   for (let tap = 0; tap < taps; tap++) {
     const at = pool.kernel.map(
@@ -127,7 +127,7 @@ function maxPlaces(c: NodeContext, x: Value, pool: Pool, outputs: readonly numbe
     ...outputs,
   ]);
   const inPlane = c.squeeze(c.op('gather_elements', [table, tap], { axis: 2 }), [2]);
-  const planes = Float64Array.from({ length: n * channels }, (_, i) => i * elementCount(spatial));
+  const planes = c.table(n * channels, (i) => i * elementCount(spatial));
   return c.add(inPlane, c.numbers('i64', [n, channels, ...spatial.map(() => 1)], planes));
 }
 

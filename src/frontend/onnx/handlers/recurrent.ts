@@ -174,7 +174,7 @@ interface Sequence {
 /** The steps in reverse order: of each sequence within its own length. */
 function reversed(c: NodeContext, x: Value, { steps, lengths }: Sequence): Value {
   if (lengths === undefined) return c.slice(x, 0, steps - 1, steps, -1);
-  const times = c.alongAxis(c.ints(Array.from({ length: steps }, (_, t) => t)), 0, 3);
+  const times = c.alongAxis(c.iota(steps), 0, 3);
   const length = c.alongAxis(lengths, 1, 3);
   const mirrored = c.sub(c.sub(length, c.like(length, 1)), times);
   const index = c.where(c.op('lt', [times, length]), mirrored, times);

@@ -120,7 +120,7 @@ const softmax = (op: string) => alongAxes((c, x, axis) => c.op(op, [x], { axis }
 /** 1 at the first maximum. */
 const hardmax = alongAxes((c, x, axis) => {
   const size = c.dim(x, axis);
-  const places = c.alongAxis(c.ints(Array.from({ length: size }, (_, i) => i)), axis, c.rank(x));
+  const places = c.alongAxis(c.iota(size), axis, c.rank(x));
   const first = c.op('argmax', [x], { axis, keep: true, last: false });
   return c.cast(c.op('eq', [places, first]), x.type.dtype);
 });

@@ -96,8 +96,8 @@ function weightsAt(x: number, scale: number, r: Resampling): { first: number; we
 }
 
 /** Row y holds the weights of the input elements for output y; row-major [to, from]. */
-function weightMatrix(a: Axis, r: Resampling): Float64Array {
-  const matrix = new Float64Array(a.to * a.from);
+function weightMatrix(c: NodeContext, a: Axis, r: Resampling): Float64Array {
+  const matrix = c.table(a.to * a.from);
   for (let y = 0; y < a.to; y++) {
     const { first, weights } = weightsAt(sourceOf(y, a, r.coordinates), a.scale, r);
     const isOutside = (i: number) => first + i < 0 || first + i >= a.from;
@@ -116,7 +116,7 @@ function weightMatrix(a: Axis, r: Resampling): Float64Array {
 function resampleAxis(c: NodeContext, x: Value, a: Axis, r: Resampling): Value {
   const result = r.mode === 'nearest' ? nearest(c, x, a, r) : weighted(c, x, a, r);
   if (r.coordinates !== 'tf_crop_and_resize') return result;
-  const outside = Float64Array.from({ length: a.to }, (_, y) => {
+  const outside = c.table(a.to, (y) => {
     const at = sourceOf(y, a, r.coordinates);
     return at < 0 || at > a.from - 1 ? 1 : 0;
   });
@@ -126,7 +126,7 @@ function resampleAxis(c: NodeContext, x: Value, a: Axis, r: Resampling): Value {
 }
 
 function nearest(c: NodeContext, x: Value, a: Axis, r: Resampling): Value {
-  const index = Array.from({ length: a.to }, (_, y) => {
+  const index = Array.from({ length: c.bounded(a.to) }, (_, y) => {
     const at = r.round(sourceOf(y, a, r.coordinates), a.scale);
     return Math.min(Math.max(at, 0), a.from - 1);
   });
@@ -147,7 +147,7 @@ function nearest(c: NodeContext, x: Value, a: Axis, r: Resampling): Value {
 }
 
 function weighted(c: NodeContext, x: Value, a: Axis, r: Resampling): Value {
-  const matrix = c.numbers(x.type.dtype, [a.to, a.from], weightMatrix(a, r));
+  const matrix = c.numbers(x.type.dtype, [a.to, a.from], weightMatrix(c, a, r));
   const last = c.rank(x) - 1;
   if (a.axis === last)
     return last === 0

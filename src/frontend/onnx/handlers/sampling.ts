@@ -57,6 +57,7 @@ interface Source {
 
 function sourceOf(c: NodeContext, x: Value): Source {
   const [n = 1, channels = 1, ...spatial] = c.shape(x);
+  if (spatial.length === 0) throw c.bad('the operand has no spatial axes');
   return { rows: c.transpose(c.reshape(x, [n, channels, elementCount(spatial)]), [0, 2, 1]), spatial };
 }
 
@@ -150,7 +151,7 @@ const affineGrid: Handler = (c) => {
   const rank = spatial.length;
   const strides = rowMajorStrides(spatial);
   const count = elementCount(spatial);
-  const points = new Float64Array(count * (rank + 1));
+  const points = c.table(count * (rank + 1));
   for (let i = 0; i < count; i++) {
     for (const [axis, size] of spatial.entries()) {
       const at = Math.floor(i / (strides[axis] ?? 1)) % size;
@@ -194,7 +195,7 @@ const roiAlign: Handler = (c) => {
     const length = c.sub(end, start);
     const span = isHalf ? length : c.max(length, c.like(length, 1));
     const bin = c.unsqueeze(c.div(span, c.like(span, bins[axis])), [1]);
-    const steps = Float64Array.from({ length: bins[axis] * samples }, (_, i) => (i + 0.5) / samples);
+    const steps = c.table(bins[axis] * samples, (i) => (i + 0.5) / samples);
     const at = c.add(
       c.unsqueeze(start, [1]),
       c.mul(bin, c.numbers(rois.type.dtype, [1, steps.length], steps)),
@@ -247,7 +248,7 @@ const deformConv: Handler = (c) => {
   const [tapStrides, placeStrides] = [rowMajorStrides(kernel), rowMajorStrides(outputs)];
   /** Where each tap of each output lies without its offset, along an axis: [1, taps, outputs]. */
   const regular = (axis: number) => {
-    const values = Float64Array.from({ length: taps * places }, (_, i) => {
+    const values = c.table(taps * places, (i) => {
       const tap = Math.floor(Math.floor(i / places) / (tapStrides[axis] ?? 1)) % (kernel[axis] ?? 1);
       const place = Math.floor((i % places) / (placeStrides[axis] ?? 1)) % (outputs[axis] ?? 1);
       return place * (strides[axis] ?? 1) - (pads[axis] ?? 0) + tap * (dilations[axis] ?? 1);

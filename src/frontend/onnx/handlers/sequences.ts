@@ -58,7 +58,7 @@ const splitToSequence: Handler = (c) => {
     const pieces = c.split(
       x,
       axis,
-      Array.from({ length: total }, () => 1),
+      Array.from({ length: c.bounded(total) }, () => 1),
     );
     return sequence(
       c.attributes.flag('keepdims', true) ? pieces : pieces.map((piece) => c.squeeze(piece, [axis])),
@@ -72,7 +72,7 @@ const splitToSequence: Handler = (c) => {
     c.split(
       x,
       axis,
-      Array.from({ length: count }, (_, i) => Math.min(each, total - i * each)),
+      Array.from({ length: c.bounded(count) }, (_, i) => Math.min(each, total - i * each)),
     ),
   );
 };

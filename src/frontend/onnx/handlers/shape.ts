@@ -110,9 +110,7 @@ const expand: Handler = (c) => {
 
 const concat: Handler = (c) => {
   const values = c.inputs();
-  const [first] = values;
-  if (first === undefined) throw c.bad('it has no operand');
-  return c.concat(values, c.axisAttribute(first, c.version < 4 ? 1 : undefined));
+  return c.concat(values, c.axisAttribute(values[0] as Value, c.version < 4 ? 1 : undefined));
 };
 
 const split: Handler = (c) => {
@@ -130,7 +128,7 @@ const split: Handler = (c) => {
 function evenPieces(c: NodeContext, total: number, count: number): readonly number[] {
   if (count < 1) throw c.bad(`it cannot be split into ${count} pieces`);
   const each = Math.ceil(total / count);
-  return Array.from({ length: count }, (_, i) => Math.max(0, Math.min(each, total - i * each)));
+  return Array.from({ length: c.bounded(count) }, (_, i) => Math.max(0, Math.min(each, total - i * each)));
 }
 
 interface Cut {
@@ -265,10 +263,7 @@ const spaceToDepth: Handler = (c) => {
 const trilu: Handler = (c) => {
   const x = c.input(0);
   const [rows = 0, columns = 0] = c.shape(x).slice(-2);
-  const difference = Float64Array.from(
-    { length: rows * columns },
-    (_, i) => (i % columns) - Math.floor(i / columns),
-  );
+  const difference = c.table(rows * columns, (i) => (i % columns) - Math.floor(i / columns));
   const diagonal = c.optional(1);
   const k = diagonal === undefined ? c.scalar('i64', 0) : c.reshape(diagonal, []);
   const op = c.attributes.flag('upper', true) ? 'ge' : 'le';

@@ -17,7 +17,7 @@ const window =
   (c) => {
     const size = c.knownInts(0, 'the size')?.[0] ?? 0;
     const period = c.attributes.flag('periodic', true) ? size : size - 1;
-    const values = Array.from({ length: size }, (_, i) =>
+    const values = Array.from({ length: c.bounded(size) }, (_, i) =>
       coefficients.reduce((sum, a, k) => sum + a * cos((2 * Math.PI * k * i) / period), 0),
     );
     return c.numbers(typeAttribute(c, 'output_datatype', 'f32'), [size], values);
@@ -37,8 +37,8 @@ function waves(
   if (rows * columns > MOST_ELEMENTS)
     throw c.refuse(`a transform of length ${n} is too long to be a matrix product`);
   // One period, then looked up: the angles repeat, and each is exact.
-  const period = Float64Array.from({ length: n }, (_, i) => f((2 * Math.PI * i) / n));
-  const values = new Float64Array(rows * columns);
+  const period = c.table(n, (i) => f((2 * Math.PI * i) / n));
+  const values = c.table(rows * columns);
   for (let i = 0; i < rows; i++)
     for (let k = 0; k < columns; k++) values[i * columns + k] = (period[(i * k) % n] ?? 0) * factor(i);
   return c.numbers(like.type.dtype, [rows, columns], values);
@@ -139,7 +139,10 @@ const stft: Handler = (c) => {
   if (size < 1 || step < 1 || size > samples)
     throw c.bad(`frames of ${size} samples, ${step} apart, do not fit a signal of ${samples}`);
   const frames = Math.floor((samples - size) / step) + 1;
-  const index = Array.from({ length: frames * size }, (_, i) => Math.floor(i / size) * step + (i % size));
+  const index = Array.from(
+    { length: c.bounded(frames * size) },
+    (_, i) => Math.floor(i / size) * step + (i % size),
+  );
   const table = c.numbers('i64', [frames, size], index);
   const [real, imaginary] = [0, 1].map((part) => {
     if (part >= c.dim(signal, 2)) return undefined;
@@ -170,10 +173,10 @@ const melWeightMatrix: Handler = (c) => {
   ];
   const bins = Math.floor(length / 2) + 1;
   const step = (highest - lowest) / (bands + 2);
-  const edges = Array.from({ length: bands + 2 }, (_, i) =>
+  const edges = Array.from({ length: c.bounded(bands + 2) }, (_, i) =>
     Math.floor(((length + 1) * hertzOf(lowest + i * step)) / rate),
   );
-  const matrix = new Float64Array(bins * bands);
+  const matrix = c.table(bins * bands);
   for (let band = 0; band < bands; band++) {
     const [low = 0, centre = 0, high = 0] = edges.slice(band, band + 3);
     if (low === centre) matrix[centre * bands + band] = 1;

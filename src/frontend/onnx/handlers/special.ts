@@ -19,7 +19,7 @@ const determinant: Handler = (c) => {
   for (let n = size; n >= 1; n--) {
     const column = c.slice(rest, 2, 0, 1);
     const place = c.op('argmax', [c.op('abs', [column])], { axis: 1, keep: true, last: false });
-    const rows = c.reshape(c.ints(Array.from({ length: n }, (_, i) => i)), [1, n, 1]);
+    const rows = c.reshape(c.iota(n), [1, n, 1]);
     const isPivot = c.op('eq', [rows, place]);
     const row = c.reduce('sum', c.where(isPivot, rest, c.like(rest, 0)), [1], true);
     const pivot = c.slice(row, 2, 0, 1);
@@ -32,7 +32,7 @@ const determinant: Handler = (c) => {
     const safe = c.where(isZero, c.like(pivot, 1), pivot);
     const cleared = c.sub(rest, c.mul(c.div(column, safe), row));
     // The other rows, in order: those behind the pivot's place move up.
-    const others = c.reshape(c.ints(Array.from({ length: n - 1 }, (_, i) => i)), [1, n - 1, 1]);
+    const others = c.reshape(c.iota(n - 1), [1, n - 1, 1]);
     const index = c.add(others, c.cast(c.op('ge', [others, place]), 'i64'));
     const all = c.broadcast(index, [elementCount(batch), n - 1, n]);
     rest = c.slice(c.op('gather_elements', [cleared, all], { axis: 1 }), 2, 1, n - 1);
@@ -60,9 +60,7 @@ const colToIm: Handler = (c) => {
   const padded = image.map((size, i) => size + (low[i] ?? 0) + (high[i] ?? 0));
   const counts = padded.map((size, i) => Math.floor((size - (spans[i] ?? 1)) / (strides[i] ?? 1)) + 1);
   const columns = c.reshape(x, [n * channels, taps, ...counts]);
-  const unit = Float64Array.from({ length: taps * taps }, (_, i) =>
-    i % taps === Math.floor(i / taps) ? 1 : 0,
-  );
+  const unit = c.table(taps * taps, (i) => (i % taps === Math.floor(i / taps) ? 1 : 0));
   const filters = c.numbers(x.type.dtype, [taps, 1, ...block], unit);
   // What no block reaches at the far edge.
   const extra = padded.map((size, i) => size - ((counts[i] ?? 1) - 1) * (strides[i] ?? 1) - (spans[i] ?? 1));
@@ -96,16 +94,13 @@ const tfIdfVectorizer: Handler = (c) => {
     id += grams;
     if (grams === 0 || size < shortest || size > longest) continue;
     const wanted = c.numbers('i64', [1, 1, grams, size], pool.slice(start, start + grams * size));
-    const placed = new Float64Array(grams * outputs);
+    const placed = c.table(grams * outputs);
     for (let g = 0; g < grams; g++) placed[g * outputs + (indexes[first + g] ?? 0)] = 1;
     // A single token has no gaps.
     for (let skip = 0; skip <= (size === 1 ? 0 : a.int('max_skip_count')); skip++) {
       const places = length - (size - 1) * (skip + 1);
       if (places <= 0) continue;
-      const index = Float64Array.from(
-        { length: places * size },
-        (_, i) => Math.floor(i / size) + (i % size) * (skip + 1),
-      );
+      const index = c.table(places * size, (i) => Math.floor(i / size) + (i % size) * (skip + 1));
       const windows = c.unsqueeze(c.gather(x, c.numbers('i64', [places, size], index), 1), [2]);
       const matches = c.reduce('min', c.op('eq', [windows, wanted]), [3], false);
       const found = c.reduce('sum', c.cast(matches, 'f32'), [1], false);
@@ -121,7 +116,7 @@ const tfIdfVectorizer: Handler = (c) => {
 function weighed(c: NodeContext, counts: Value, indexes: readonly number[], outputs: number): Value {
   const mode = c.attributes.oneOf('mode', ['TF', 'IDF', 'TFIDF'], 'TF');
   if (mode === 'TF') return counts;
-  const weights = new Float64Array(outputs).fill(1);
+  const weights = c.table(outputs).fill(1);
   const given = c.attributes.floats('weights', []);
   for (const [i, at] of indexes.entries()) weights[at] = given[i] ?? 1;
   const one = c.like(counts, 1);

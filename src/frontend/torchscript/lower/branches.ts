@@ -7,6 +7,7 @@ import type { Item } from './items.js';
 import { type Journal, type Mutable, setState, type State, stateOf } from './journal.js';
 import { type Completion, type Frame, type Machine, Raised } from './machine.js';
 import { type Later, mergeItems, mergeStorage, type Sides, type Slots } from './merge.js';
+import { reachable } from './reach.js';
 import { closedRegion, freeValues, type Stretch, stretch } from './regions.js';
 import type { TensorItem } from './tensor-item.js';
 
@@ -25,6 +26,7 @@ export function branchOnData(m: Machine, frame: Frame, stmt: IfStmt, condition: 
   const before = new Map(frame.variables);
   const outer = m.c.journal;
   const initial: Journal = new Map();
+  const old = reachable(m);
   const branches = [stmt.body, stmt.orElse].map((body) => {
     m.c.journal = new Map();
     try {
@@ -34,7 +36,7 @@ export function branchOnData(m: Machine, frame: Frame, stmt: IfStmt, condition: 
       throw error;
     } finally {
       for (const [x, state] of m.c.journal) {
-        if (!initial.has(x)) initial.set(x, state);
+        if (old.has(x) && !initial.has(x)) initial.set(x, state);
         setState(x, state);
       }
       frame.variables = new Map(before);

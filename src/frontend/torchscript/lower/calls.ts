@@ -165,8 +165,11 @@ const BUILTINS: Readonly<Record<string, Builtin>> = {
   },
   int: conversion('Int'),
   float: conversion('Float'),
-  bool: (m, frame, expr) => truthOf(m.c, argument(m, frame, expr, 0)),
-  str: (m, frame, expr) => text(display(argument(m, frame, expr, 0))),
+  bool: (m, frame, expr) => {
+    const item = argument(m, frame, expr, 0);
+    return item.kind === 'unknown' ? item : truthOf(m.c, item);
+  },
+  str: conversion('str'),
   range: (m, frame, expr) => list(rangeItems(m, expr.args.map((_, i) => argument(m, frame, expr, i)), expr.at)),
   print: () => NONE,
   len: conversion('len'),
@@ -179,8 +182,6 @@ export function isBuiltin(name: string): boolean {
 function callBuiltin(m: Machine, frame: Frame, name: string, expr: Extract<Expr, { kind: 'call' }>): Item {
   const run = BUILTINS[name];
   if (run === undefined) throw malformedProgram(`${name} is not defined`, expr.at);
-  const known = ['annotate', 'unchecked_cast', 'uninitialized', 'isinstance', 'getattr', 'range'];
-  if (!known.includes(name) && expr.args[0] !== undefined && m.evaluate(frame, expr.args[0]).kind === 'unknown') return UNKNOWN;
   return run(m, frame, expr);
 }
 

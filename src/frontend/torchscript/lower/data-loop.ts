@@ -10,6 +10,7 @@ import { type Journal, type Mutable, setState } from './journal.js';
 import { DYNAMIC_TYPES, type ScalarArg } from './lowering.js';
 import type { WhileStmt } from './loop-policy.js';
 import { type Frame, type Machine, Raised } from './machine.js';
+import { reachable } from './reach.js';
 import { closedRegion, freeValues, stretch } from './regions.js';
 import type { Storage, TensorItem } from './tensor-item.js';
 
@@ -85,6 +86,7 @@ function apart<T>(m: Machine, frame: Frame, build: () => T) {
 function iterate(m: Machine, frame: Frame, stmt: WhileStmt, carried: readonly Carried[], refuse: (why: string) => DecodeLoop): Iteration {
   const start = new Map(frame.variables);
   const states = new Map(m.c.journal);
+  const old = reachable(m);
   try {
     const end = m.execute(frame, stmt.body);
     if (end !== undefined) throw refuse(`is left by ${end.kind}`);
@@ -96,29 +98,19 @@ function iterate(m: Machine, frame: Frame, stmt: WhileStmt, carried: readonly Ca
   const condition = truth.kind === 'dynamic' ? truth.value : m.c.builder.scalar('bool', truth.value ? 1 : 0);
   const found: Carried[] = [];
   for (const [name, item] of frame.variables) {
-    const old = start.get(name);
-    if (old === undefined || old === item || carried.some((x) => 'name' in x && x.name === name)) continue;
-    if (isConstant(old) && isConstant(item) && old.kind === item.kind && old.value === item.value) continue;
-    if (!carriable(old, item)) throw refuse(`changes '${name}', which is a ${old.kind}, in shape or structure`);
+    const was = start.get(name);
+    if (was === undefined || was === item || carried.some((x) => 'name' in x && x.name === name)) continue;
+    if (isConstant(was) && isConstant(item) && was.kind === item.kind && was.value === item.value) continue;
+    if (!carriable(was, item)) throw refuse(`changes '${name}', which is a ${was.kind}, in shape or structure`);
     found.push({ name });
   }
   for (const x of (m.c.journal ?? new Map<Mutable, unknown>()).keys()) {
-    if (states.has(x)) continue;
+    if (states.has(x) || !old.has(x)) continue;
     if ('kind' in x) throw refuse(`changes a ${x.kind} that it did not make`);
-    if (isOld(m, frame, start, x) && !carried.some((y) => 'storage' in y && y.storage === x)) found.push({ storage: x });
+    if (!carried.some((y) => 'storage' in y && y.storage === x)) found.push({ storage: x });
   }
   const next = found.length > 0 ? [] : carried.map((x) => valueOf(m, frame, x));
   return { condition, next, found };
-}
-
-/** A storage that was there before the iteration: its version counts writes of this iteration only if it was made in it. */
-function isOld(_m: Machine, _frame: Frame, start: ReadonlyMap<string, Item>, storage: Storage): boolean {
-  const names = (item: Item): boolean => {
-    if (item.kind === 'tensor') return item.storage === storage;
-    if (item.kind === 'list' || item.kind === 'tuple') return item.items.some(names);
-    return item.kind === 'dict' && [...item.entries.values()].some(names);
-  };
-  return storage.source !== undefined || [...start.values()].some(names);
 }
 
 function carriable(a: Item, b: Item): boolean {

@@ -16,6 +16,11 @@ export class ModuleTree {
     this.c = c;
   }
 
+  /** Lists, dicts, objects and tensors that the program has named so far. */
+  made(): Iterable<Item> {
+    return this.known.values();
+  }
+
   item(value: PickleValue, path: string): Item {
     switch (value.kind) {
       case 'none':

@@ -1,0 +1,159 @@
+// The sections of a decoding loop: the prologue that fills the residents, one step that updates them in place, and what
+// moves them between executables and to the host. Residents keep one place on chip through all sections of an executable.
+import type { Target } from '../../chip/target.js';
+import type { Constant } from '../../ir/constant.js';
+import type { Node, Value } from '../../ir/graph.js';
+import { elementCount } from '../../ir/type.js';
+import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
+import type { Buffer, Section } from '../lower/buffer.js';
+import { Builder, type WeightGroup } from '../lower/builder.js';
+import { defaultPartition, LowerContext, type Plan } from '../lower/context.js';
+import { input, lowerNodes, output, usePositions, type Port } from '../lower/lower.js';
+import { laneAxes, move } from '../lower/move.js';
+import { elementBits, fill } from '../lower/kernels/shape.js';
+import { dramView, viewShape, type View } from '../lower/view.js';
+import { planGraph } from '../plan/plan.js';
+import type { LoopSpec } from './spec.js';
+
+/** A carried value or context: its place on chip and its variables in DRAM. */
+export interface Resident {
+  readonly name: string;
+  readonly view: View;
+  /** State variable that holds it between executables. */
+  readonly state: Buffer;
+  /** Variables it passes through the host in, where states do not stay on the device. */
+  readonly toDevice: Buffer;
+  readonly fromDevice: Buffer;
+  readonly bytes: number;
+}
+
+export interface LoopSections {
+  readonly buffers: readonly Buffer[];
+  readonly weights: readonly WeightGroup[];
+  readonly constants: ReadonlyMap<Buffer, Constant>;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly flag: Buffer;
+  /** The word of the flag on chip, for sequencers. */
+  readonly flagWord: View;
+  readonly residents: readonly Resident[];
+  readonly residentBuffers: readonly Buffer[];
+  readonly origins: readonly Node[];
+  readonly copies: { readonly count: number; readonly bytes: number };
+  readonly sections: Readonly<Record<SectionName, Section>>;
+}
+export const SECTION_NAMES = ['prologue', 'step', 'store', 'storeStates', 'load', 'finish', 'sendAll', 'sendStates', 'receive'] as const;
+export type SectionName = (typeof SECTION_NAMES)[number];
+
+/** Share of SBUF that residents may take; larger ones live in DRAM. */
+const RESIDENT_SHARE = 0.4;
+
+export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
+  const b = new Builder(target);
+  const stepPlan = planGraph(spec.step);
+  const constants = new Map<Buffer, Constant>();
+  const loaded = new LowerContext(b, stepPlan, usePositions(spec.step), constants);
+  const residents = makeResidents(b, loaded, spec, stepPlan, target);
+  const flagBuffer = b.buffer('dram', 'flag', 1, 4, { variable: 'output' });
+  const flagWord = b.sbuf('flag', 'i32', [1], [], undefined, { resident: true });
+
+  let inputs: Port[] = [];
+  const prologue = b.collect(() => {
+    const c = new LowerContext(b, planGraph(spec.prologue), usePositions(spec.prologue), constants);
+    inputs = spec.prologue.body.params.map((v) => input(c, v));
+    lowerNodes(c, spec.prologue, 0);
+    spec.params.forEach((p, i) => {
+      const r = residents[i] as Resident;
+      const start = p.role === 'context' ? { result: p.result } : p.start;
+      if ('result' in start) {
+        const v = spec.prologue.body.results[start.result] as Value;
+        move(b, r.view, c.place(v), c.mayCrossPe(v));
+      } else fill(c, r.view, elementBits(start.value, r.view.dtype));
+    });
+    fill(c, flagWord, 0);
+  });
+  const step = b.collect(() => {
+    const firstOrigin = spec.prologue.body.nodes.length;
+    spec.step.body.params.forEach((v, i) => {
+      loaded.define(v, (residents[i] as Resident).view);
+    });
+    lowerNodes(loaded, spec.step, firstOrigin);
+    spec.params.forEach((p, i) => {
+      if (p.role !== 'state') return;
+      const v = spec.step.body.results[p.next] as Value;
+      move(b, (residents[i] as Resident).view, loaded.place(v), loaded.mayCrossPe(v));
+    });
+    const flag = spec.step.body.results[spec.flag] as Value;
+    move(b, flagWord, loaded.place(flag), false);
+  });
+  const outputs: Port[] = [];
+  const finish = b.collect(() => {
+    for (const o of spec.outputs) {
+      const v = spec.step.body.params[o.param] as Value;
+      const c = new LowerContext(b, stepPlan, new Map([[v, [0]]]), constants);
+      c.define(v, (residents[o.param] as Resident).view);
+      outputs.push(output(c, v, o.name));
+    }
+    b.dma(dramView(flagBuffer, 'i32', [1]), flagWord);
+  });
+  const between = (toDram: boolean, which: (i: number) => boolean, variable: (r: Resident) => Buffer): Section['steps'] =>
+    b.collect(() => {
+      residents.forEach((r, i) => {
+        if (!which(i) || r.view.space === 'dram') return;
+        const held = packedView(variable(r), r.view);
+        if (toDram) b.dma(held, r.view);
+        else b.dma(r.view, held);
+      });
+      if (!toDram) b.memset(flagWord, 0);
+    });
+  const all = (): boolean => true;
+  const states = (i: number): boolean => spec.params[i]?.role === 'state';
+  const section = (name: SectionName, steps: Section['steps'], times: number): Section => ({ name, steps, times });
+  return {
+    buffers: b.buffers, weights: b.weights, constants, inputs, outputs, flag: flagBuffer, flagWord, residents,
+    residentBuffers: b.buffers.filter((x) => x.resident), origins: [...spec.prologue.body.nodes, ...spec.step.body.nodes], copies: b.copies,
+    sections: {
+      prologue: section('prologue', prologue, 1),
+      step: section('step', step, spec.maxSteps),
+      store: section('store', between(true, all, (r) => r.state), 1),
+      storeStates: section('storeStates', between(true, states, (r) => r.state), 1),
+      load: section('load', between(false, all, (r) => r.state), 1),
+      finish: section('finish', finish, 1),
+      sendAll: section('sendAll', between(true, all, (r) => r.fromDevice), 1),
+      sendStates: section('sendStates', between(true, states, (r) => r.fromDevice), 1),
+      receive: section('receive', between(false, all, (r) => r.toDevice), 1),
+    },
+  };
+}
+
+/** Places of the step's params: on chip in the layout the step wants them in, while there is room. */
+function makeResidents(b: Builder, c: LowerContext, spec: LoopSpec, plan: Plan, target: Target): Resident[] {
+  let left = target.sbufPartitionBytes * RESIDENT_SHARE;
+  return spec.step.body.params.map((v, i) => {
+    const shape = c.shape(v);
+    const dtype = c.dtype(v);
+    const partition = plan.wanted.get(v) ?? defaultPartition(shape);
+    const bytes = elementCount(shape) * CHIP_DTYPE_BYTES[dtype];
+    const variable = (kind: 'state' | 'input' | 'output', suffix: string): Buffer => b.buffer('dram', `${v.name}${suffix}`, 1, bytes, { variable: kind });
+    const state = variable('state', '');
+    const onChip = c.bytesPerPartition(v, partition);
+    const view = onChip <= left ? b.sbuf(v.name, dtype, shape, partition, undefined, { resident: true }) : dramView(state, dtype, shape);
+    if (view.space === 'sbuf') left -= onChip;
+    return { name: v.name || `carried${i}`, view, state, toDevice: variable('input', '.in'), fromDevice: variable('output', '.out'), bytes };
+  });
+}
+
+/** The variable's bytes in the order of the chip layout (partitions, then elements), so that rows are long. */
+function packedView(buffer: Buffer, like: View): View {
+  const lanes = laneAxes(like);
+  const shape = viewShape(like);
+  const free = shape.map((_, i) => i).filter((i) => !lanes.includes(i)).sort((x, y) => Math.abs(like.axes[y]?.f ?? 0) - Math.abs(like.axes[x]?.f ?? 0));
+  let f = 1;
+  const axes = shape.map((n) => ({ n, p: 0, f: 0 }));
+  for (const i of [...lanes, ...free].reverse()) {
+    axes[i] = { n: shape[i] ?? 1, p: 0, f };
+    f *= shape[i] ?? 1;
+  }
+  return { space: 'dram', dtype: like.dtype, panels: [buffer], axes, p0: 0, f0: 0 };
+}
+

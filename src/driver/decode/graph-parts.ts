@@ -1,0 +1,100 @@
+// Graphs cut apart and put together: which values depend on a parameter, a part of a graph copied into another, one graph
+// feeding the next. Knows nothing of decoding. Nodes are only ever copied, so that a graph can be used any number of times.
+import { bug } from '../../base/diagnostic.js';
+import type { HostTensor } from '../../base/tensor.js';
+import { bytesConstant } from '../../ir/constant.js';
+import { constantOf, type Graph, type Node, producer, type Value } from '../../ir/graph.js';
+import { type TensorType, tensorType } from '../../ir/type.js';
+import { GraphBuilder } from '../../ops/build.js';
+import { inlineRegion } from '../../passes/control/inline.js';
+
+/** All values of the graph that depend on one of these parameters, the parameters included. */
+export function dependents(graph: Graph, params: readonly Value[]): ReadonlySet<Value> {
+  const found = new Set<Value>(params);
+  for (const node of graph.body.nodes)
+    if (node.inputs.some((v) => found.has(v))) for (const v of node.outputs) found.add(v);
+  return found;
+}
+
+/** The nodes that these values need when `known` values are given, in order. */
+function neededNodes(graph: Graph, wanted: readonly Value[], known: ReadonlySet<Value>): readonly Node[] {
+  const needed = new Set<Node>();
+  const waiting = [...wanted];
+  for (let v = waiting.pop(); v !== undefined; v = waiting.pop()) {
+    if (known.has(v)) continue;
+    const node = producer(v);
+    if (node === undefined) {
+      if (constantOf(v) === undefined) throw bug('E1420', `parameter '${v.name}' of ${graph.name} is not given`);
+      continue;
+    }
+    if (needed.has(node)) continue;
+    needed.add(node);
+    waiting.push(...node.inputs);
+  }
+  return graph.body.nodes.filter((node) => needed.has(node));
+}
+
+/** Makes `wanted` values of a graph in the graph being built, from what stands for the `known` ones. */
+export function copyPart(
+  b: GraphBuilder,
+  graph: Graph,
+  known: ReadonlyMap<Value, Value>,
+  wanted: readonly Value[],
+): readonly Value[] {
+  const nodes = neededNodes(graph, wanted, new Set(known.keys()));
+  return inlineRegion(b, { params: [...known.keys()], nodes, results: wanted }, [...known.values()]);
+}
+
+/** A graph's results over `args` in place of its parameters. */
+export function applyGraph(b: GraphBuilder, graph: Graph, args: readonly Value[]): readonly Value[] {
+  const { params, results } = graph.body;
+  return copyPart(b, graph, new Map(params.map((param, i) => [param, args[i] ?? param])), results);
+}
+
+export interface Named {
+  readonly name: string;
+  readonly type: TensorType;
+}
+
+/** A graph over parameters of these types; `make` gives its results and their names. */
+export function buildGraph(
+  name: string,
+  params: readonly Named[],
+  make: (b: GraphBuilder, params: readonly Value[]) => readonly (readonly [name: string, value: Value])[],
+): Graph {
+  const b = new GraphBuilder(name);
+  const results = make(
+    b,
+    params.map((param) => b.input(param.name, param.type)),
+  );
+  return b.finish(
+    results.map(([, value]) => value),
+    results.map(([own]) => own),
+  );
+}
+
+export function constantValue(b: GraphBuilder, { dtype, shape, data }: HostTensor): Value {
+  return b.constant(bytesConstant(dtype, shape, data));
+}
+
+/** Element `index` along an axis, which goes. */
+export function pickAlong(b: GraphBuilder, x: Value, axis: number, index: number): Value {
+  const shape = x.type.shape as readonly number[];
+  const begin = shape.map((_, i) => (i === axis ? index : 0));
+  const end = shape.map((dim, i) => (i === axis ? index + 1 : dim));
+  const row = b.one('slice', [x], { begin, end });
+  return reshaped(b, row, shape.filter((_, i) => i !== axis));
+}
+
+export function reshaped(b: GraphBuilder, x: Value, shape: readonly number[]): Value {
+  const same = x.type.shape.length === shape.length && shape.every((dim, i) => dim === x.type.shape[i]);
+  return same ? x : b.one('reshape', [x], { shape });
+}
+
+export function castTo(b: GraphBuilder, x: Value, type: TensorType['dtype']): Value {
+  return x.type.dtype === type ? x : b.one('cast', [x], { to: type });
+}
+
+export function named(name: string, dtype: TensorType['dtype'], shape: readonly number[]): Named {
+  return { name, type: tensorType(dtype, shape) };
+}
