@@ -20,34 +20,36 @@ export async function runPool(items, { script, workers, seconds, workerData, fai
     }
   };
   const lane = async () => {
-    let worker;
+    let thread;
     while (next < items.length) {
       const index = next++;
-      worker ??= new Worker(script, { workerData });
-      const result = await ask(worker, items[index], seconds);
+      thread ??= startThread(script, workerData);
+      const result = await thread.ask(items[index], seconds);
       if (result.failure !== undefined) {
-        await worker.terminate();
-        worker = undefined;
+        await thread.worker.terminate();
+        thread = undefined;
       }
       settle(index, result.failure === undefined ? result.value : failure(result.failure));
     }
-    await worker?.terminate();
+    await thread?.worker.terminate();
   };
   await Promise.all(Array.from({ length: Math.min(workers, items.length) }, lane));
 }
 
-function ask(worker, item, seconds) {
-  return new Promise((resolve) => {
-    const finish = (result) => {
-      clearTimeout(timer);
-      worker.removeAllListeners();
-      worker.on('error', () => undefined);
-      resolve(result);
-    };
-    const timer = setTimeout(() => finish({ failure: `no end in ${seconds} s` }), seconds * 1000);
-    worker.once('message', (value) => finish({ value }));
-    worker.once('error', (error) => finish({ failure: `crash: ${error.message}` }));
-    worker.once('exit', (code) => finish({ failure: `the thread ended with code ${code}` }));
-    worker.postMessage(item);
-  });
+function startThread(script, workerData) {
+  const worker = new Worker(script, { workerData });
+  let answer = () => undefined;
+  worker.on('message', (value) => answer({ value }));
+  worker.on('error', (error) => answer({ failure: `crash: ${error.message}` }));
+  worker.on('exit', (code) => answer({ failure: `the thread ended with code ${code}` }));
+  const ask = (item, seconds) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(() => answer({ failure: `no end in ${seconds} s` }), seconds * 1000);
+      answer = (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      };
+      worker.postMessage(item);
+    });
+  return { worker, ask };
 }

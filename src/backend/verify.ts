@@ -25,7 +25,10 @@ export function verifySection(
 ): void {
   const { steps } = section.section;
   const { order } = section.schedule;
-  const kept = [...placed.fixed.offsets.keys(), ...program.buffers.filter((b) => b.variable === 'output' || b.variable === 'state')];
+  const kept = [
+    ...placed.fixed.offsets.keys(),
+    ...program.buffers.filter((b) => b.variable === 'output' || b.variable === 'state'),
+  ];
   requireNone('E1341', 'schedule', checkSchedule({ steps, order, placement, kept }, target));
 }
 

@@ -56,22 +56,42 @@ export interface CompileResult {
   readonly compiled: CompiledExecutable;
 }
 
+/** A model as the backend takes it. */
+export interface PreparedModel {
+  /** The file's name without folder and ending. */
+  readonly name: string;
+  readonly graph: Graph;
+  readonly warnings: readonly Diagnostic[];
+}
+
 /** Compiles the model at `path` (read by its content) into an artifact to write. */
 export function compileModel(path: string, options: CompileOptions): CompileResult {
+  return compilePrepared(prepareModel(path, options), options);
+}
+
+/** From the file to a graph of operators that engines have kernels for. */
+export function prepareModel(path: string, options: CompileOptions): PreparedModel {
   const stage = options.onStage ?? (() => undefined);
-  const { target } = options;
+  const { target, autoCast, autoCastType, level } = options;
   const source = loadModel(path, options.inputShapes);
   options.onGraph?.(source.graph);
   stage('import', source.graph);
-  const graph = runPasses(source.graph, { target, autoCast: options.autoCast, autoCastType: options.autoCastType, level: options.level, ...options.passes });
+  const graph = runPasses(source.graph, { target, autoCast, autoCastType, level, ...options.passes });
   options.onGraph?.(graph);
   stage('passes', graph);
   requireKernels(graph);
+  return { name: source.name, graph, warnings: source.diagnostics };
+}
+
+/** From such a graph to the artifact. */
+export function compilePrepared({ name, graph, warnings }: PreparedModel, options: CompileOptions): CompileResult {
+  const stage = options.onStage ?? (() => undefined);
+  const { target } = options;
   const compiled = compileGraph(graph, target, { kind: 'graph', name: 'main', level: options.level, onStage: (s, data) => stage(s, data) });
   const { variables, store } = placeConstants(compiled);
   stage('constants');
   const program: Program = { variables, segments: [], segmentDescriptors: [], executables: [compiled.executable] };
-  const draft = assemble(source.name, graph, compiled, program, store, options);
+  const draft = assemble(name, graph, compiled, program, store, options);
   const executables = program.executables.map((e) => reportExecutable(program, e.name, compiled, target));
   stage('timing');
   const report: CompileReport = {
@@ -80,7 +100,7 @@ export function compileModel(path: string, options: CompileOptions): CompileResu
     constants: { bytes: store.addedBytes, unique_bytes: store.byteLength },
     copies: compiled.copies,
     host_operators: [],
-    warnings: source.diagnostics,
+    warnings,
   };
   return { draft, report, graph, compiled };
 }

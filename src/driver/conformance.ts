@@ -1,5 +1,5 @@
 // One case of the ONNX backend test format, `NAME/model.onnx` with `NAME/test_data_set_K/*.pb`. Tolerances are those of the
-// official runner (rtol 1e-3, atol 1e-7), for types of fewer bits one unit of their last place; integers are equal.
+// official runner (rtol 1e-3, atol 1e-7), for types of fewer bits one or two units of their last place; integers are equal.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DType } from '../base/dtype.js';
@@ -13,14 +13,16 @@ import { judgeCase, type Verdict } from './model-case.js';
 import { readReferenceData } from './reference-data.js';
 import { readOnnxData } from './tensor-files/onnx-data.js';
 
-/** Half the distance of neighbours relative to their value, at most: a result may be the next number but one. */
-const ROUNDING: Partial<Record<DType, number>> = {
-  bf16: 2 ** -7, f8e4m3fn: 2 ** -3, f8e4m3fnuz: 2 ** -3, f8e5m2: 2 ** -2, f8e5m2fnuz: 2 ** -2, f8e8m0: 1, f4e2m1: 2 ** -1,
+/** Distance of neighbours relative to their value, at most. */
+const SPACING: Partial<Record<DType, number>> = {
+  f16: 2 ** -10, bf16: 2 ** -7, f8e4m3fn: 2 ** -3, f8e4m3fnuz: 2 ** -3, f8e5m2: 2 ** -2, f8e5m2fnuz: 2 ** -2, f8e8m0: 1, f4e2m1: 2 ** -1,
 };
+/** Reference and result have each been rounded, and 16-bit ones at several places on the way. */
+const UNITS: Partial<Record<DType, number>> = { f16: 2, bf16: 2 };
 const RELATIVE = 1e-3;
 
 function toleranceFor(dtype: string): Tolerance {
-  const relative = Math.max(RELATIVE, ROUNDING[dtype as DType] ?? 0);
+  const relative = Math.max(RELATIVE, (SPACING[dtype as DType] ?? 0) * (UNITS[dtype as DType] ?? 1));
   return { kind: 'elements', relative, absolute: 0, cosine: -1, integers: 0 };
 }
 

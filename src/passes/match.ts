@@ -37,10 +37,12 @@ export function smallNumbers(v: Value | undefined): ArrayLike<number> | undefine
 export function bothWays(node: Node): readonly (readonly [Value, Value])[] {
   const [a, b] = node.inputs;
   if (a === undefined || b === undefined) return [];
-  return a === b ? [[a, b]] : [
-    [a, b],
-    [b, a],
-  ];
+  return a === b
+    ? [[a, b]]
+    : [
+        [a, b],
+        [b, a],
+      ];
 }
 
 /** The variable and the constant operand of a node with two, where exactly one is a constant. */

@@ -1,5 +1,6 @@
 // The pipeline table: every pass in the order in which it runs. Groups run until nothing changes. `neffc opt` runs any other
 // sequence of the same passes.
+import { usageError } from '../base/diagnostic.js';
 import type { Target } from '../chip/target.js';
 import type { Graph } from '../ir/graph.js';
 import { ALGEBRA } from './clean/algebra.js';
@@ -29,7 +30,7 @@ import { FUSE_SOFTMAX } from './fuse/softmax.js';
 import type { AutoCast, PassGroup, PipelineEntry } from './pass.js';
 import { CAST_ALL } from './precision/everything.js';
 import { CAST_PRODUCTS } from './precision/products.js';
-import { type RunOptions, runPipeline } from './run.js';
+import { passesOf, type RunOptions, runPipeline } from './run.js';
 
 /** Rounds after which a group stops, changed or not: its passes move things towards one end, so more are never needed. */
 const ROUNDS = 12;
@@ -75,6 +76,24 @@ export const PIPELINE: readonly PipelineEntry[] = [
   CLEAN,
 ];
 
+/** The passes and groups of these names, in the order given; E2601 for a name that is neither. */
+export function entriesNamed(names: readonly string[]): readonly PipelineEntry[] {
+  const known = new Map<string, PipelineEntry>(
+    [...passesOf(PIPELINE), ...PIPELINE].map((entry) => [entry.name, entry]),
+  );
+  return names.map((name) => {
+    const entry = known.get(name);
+    if (entry === undefined)
+      throw usageError(
+        'E2601',
+        `there is no pass '${name}'`,
+        {},
+        `the passes and groups are ${[...known.keys()].join(', ')}`,
+      );
+    return entry;
+  });
+}
+
 export interface PassOptions extends Partial<Omit<RunOptions, 'target' | 'autoCast' | 'narrow' | 'level'>> {
   readonly target: Target;
   readonly autoCast: AutoCast;
@@ -85,5 +104,6 @@ export interface PassOptions extends Partial<Omit<RunOptions, 'target' | 'autoCa
 /** The graph after the whole pipeline. */
 export function runPasses(graph: Graph, options: PassOptions): Graph {
   const { autoCastType, ...rest } = options;
-  return runPipeline(graph, PIPELINE, { ...rest, narrow: autoCastType === 'fp16' ? 'f16' : autoCastType }).graph;
+  return runPipeline(graph, PIPELINE, { ...rest, narrow: autoCastType === 'fp16' ? 'f16' : autoCastType })
+    .graph;
 }

@@ -63,7 +63,11 @@ export function passesOf(pipeline: readonly PipelineEntry[]): readonly Pass[] {
  * Runs the passes of the pipeline that the level turns on. E2601 for a name that is no pass, E2602 where a fact that a pass
  * needs does not hold; E1280 where a pass fails, E1281 where a fact is broken.
  */
-export function runPipeline(graph: Graph, pipeline: readonly PipelineEntry[], options: RunOptions): RunResult {
+export function runPipeline(
+  graph: Graph,
+  pipeline: readonly PipelineEntry[],
+  options: RunOptions,
+): RunResult {
   checkNames(pipeline, options);
   const runner = new Runner(graph, options);
   for (const entry of pipeline) {
@@ -155,7 +159,8 @@ class Runner {
 
   private verify(pass: Pass, after: Graph): void {
     checkGraph(after, `pass ${pass.name}`);
-    for (const fact of this.facts) if (pass.breaks?.includes(fact) !== true) this.demand(fact, `pass ${pass.name}`, after);
+    for (const fact of this.facts)
+      if (pass.breaks?.includes(fact) !== true) this.demand(fact, `pass ${pass.name}`, after);
   }
 
   private demand(fact: Fact, after: string, graph = this.graph): void {
@@ -167,7 +172,12 @@ class Runner {
   private need(fact: Fact, pass: Pass): void {
     const violation = this.facts.has(fact) ? undefined : FACTS[fact].violation(this.graph);
     if (violation !== undefined)
-      throw usageError('E2602', `pass ${pass.name} needs that ${FACTS[fact].doc}; there is ${violation}`, {}, 'run the passes before it that see to it');
+      throw usageError(
+        'E2602',
+        `pass ${pass.name} needs that ${FACTS[fact].doc}; there is ${violation}`,
+        {},
+        'run the passes before it that see to it',
+      );
     this.facts.add(fact);
   }
 
@@ -198,7 +208,8 @@ function reproducer(pass: Pass, graph: Graph, options: RunOptions, message: stri
 
 function collectConstants(region: Region, found: Map<string, Constant>): void {
   const see = (c: Constant | undefined): void => {
-    if (c !== undefined && c.recipe.kind !== 'opaque' && c.dtype !== 'string') found.set(contentHash(constantBytes(c)), c);
+    if (c !== undefined && c.recipe.kind !== 'opaque' && c.dtype !== 'string')
+      found.set(contentHash(constantBytes(c)), c);
   };
   for (const node of region.nodes) {
     for (const v of node.inputs) see(constantOf(v));

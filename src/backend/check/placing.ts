@@ -94,6 +94,11 @@ export function virtualPlacement(): Placement {
   };
 }
 
+/** `buffer 7 weights`; many buffers have no name. */
+export function bufferText(b: Buffer): string {
+  return b.name === '' ? `buffer ${b.id}` : `buffer ${b.id} ${b.name}`;
+}
+
 /** `step 12 (dve COPY)`. */
 export function stepText(i: number, step: Step | undefined): string {
   return step === undefined ? 'nothing' : `step ${i} (${step.engine} ${step.instruction.m})`;

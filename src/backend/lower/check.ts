@@ -18,6 +18,7 @@ import { checkDescriptor } from '../../isa/rules-descriptor.js';
 import { checkInstruction } from '../../isa/validity.js';
 import type { Finding } from '../check/finding.js';
 import {
+  bufferText,
   operandsOf,
   type Placement,
   placedDescriptors,
@@ -75,7 +76,7 @@ class LoweredChecker {
   }
 
   private checkBuffer(b: Buffer, i: number): void {
-    const at = `buffer ${b.id} ${b.name}`;
+    const at = bufferText(b);
     if (b.id !== i) this.report('buffers', at, `stands at place ${i}`);
     if (b.space === 'dram') {
       if (b.variable === undefined) this.report('buffers', at, 'in DRAM without a kind of variable');
@@ -124,7 +125,7 @@ class LoweredChecker {
           this.report('buffers', at, `${write ? 'writes' : 'reads'} memory that is no buffer’s`);
           continue;
         }
-        const what = `${write ? 'writes' : 'reads'} ${buffer.space} ${buffer.name}`;
+        const what = `${write ? 'writes' : 'reads'} ${buffer.space} ${bufferText(buffer)}`;
         if (!isInside(region, buffer))
           this.report('inside', at, `${what} outside of its bytes or partitions`);
         else if (write) this.checkWrite(region, buffer, at, what, filling);

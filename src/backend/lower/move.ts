@@ -34,6 +34,15 @@ export function move(b: Builder, dst: View, src: View, finite: boolean): void {
     return;
   }
   const staged = stagedLayout(b, dst, src, direct, finite);
+  if (staged === undefined && src.space === 'sbuf' && dst.space === 'dram' && direct > GATHER_FIRST_NS) {
+    // Engines gather strided elements into dense rows faster than transfers move them one by one.
+    const dense = b.sbuf('dense', src.dtype, viewShape(src), laneAxes(src));
+    if (compatible([dense, src]) && transferNs(b, dst, dense) < direct / 4) {
+      b.copy(dense, src);
+      b.dma(dst, dense);
+      return;
+    }
+  }
   if (staged === undefined) {
     b.dma(dst, src);
     return;
@@ -76,6 +85,9 @@ function stagedLayout(b: Builder, dst: View, src: View, direct: number, finite: 
   }
   return best;
 }
+
+/** Transfers slower than this are worth an engine's copy first. */
+const GATHER_FIRST_NS = 10_000;
 
 /** Axes on partitions, outer to inner. */
 export function laneAxes(v: View): number[] {

@@ -10,6 +10,7 @@ import type { Footprint, Region } from '../../isa/footprint.js';
 import type { Finding } from '../check/finding.js';
 import { PagedBytes } from '../check/paged-bytes.js';
 import {
+  bufferText,
   operandsOf,
   type Placement,
   placedFootprints,
@@ -49,12 +50,12 @@ export function checkSchedule(schedule: PlacedSchedule, target: Target): Finding
     for (const [r, writers] of got.entries()) {
       const difference = firstDifference(wanted[i]?.[r] ?? [], writers);
       if (difference === undefined) continue;
-      const { name = '?' } = readOperands(step)[r]?.buffer ?? {};
+      const operand = readOperands(step)[r]?.buffer;
       const [should, does] = difference;
       findings.push({
         rule: 'writer',
         at: stepText(i, step),
-        message: `reads ${name} as left by ${writerText(does, steps)}; the program says ${writerText(should, steps)}`,
+        message: `reads ${operand === undefined ? 'its destination' : bufferText(operand)} as left by ${writerText(does, steps)}; the program says ${writerText(should, steps)}`,
       });
     }
   }
@@ -64,7 +65,7 @@ export function checkSchedule(schedule: PlacedSchedule, target: Target): Finding
     const [should, does] = difference;
     findings.push({
       rule: 'kept',
-      at: `buffer ${b.id} ${b.name}`,
+      at: bufferText(b),
       message: `ends as left by ${writerText(does, steps)}; the program says ${writerText(should, steps)}`,
     });
   }
@@ -114,7 +115,7 @@ function checkAddresses({ steps, placement }: PlacedSchedule, target: Target): F
     if (offset >= 0 && end <= most && offset % align === 0) continue;
     findings.push({
       rule: 'address',
-      at: `buffer ${b.id} ${b.name}`,
+      at: bufferText(b),
       message: `lies at ${offset}..${end - 1} of ${b.space}`,
     });
   }

@@ -108,7 +108,7 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
         if (bytes > 0) {
           const free = memory.freeAt(bytes);
           if (free === undefined && i !== oldest) continue;
-          start = Math.max(start, free ?? memory.now);
+          start = Math.max(start, free ?? memory.allFreed());
         }
         let bank = -1;
         if (isPe && newBank(i) !== undefined) {
@@ -130,7 +130,7 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
     if (best < 0) {
       // Only a step held back by memory is left: the oldest must go.
       best = firstReady(ready, peOrder[peNext]);
-      bestStart = Math.max(earliest(best, engineOf[best] ?? 0), memory.now);
+      bestStart = Math.max(earliest(best, engineOf[best] ?? 0), newBytes(best) > 0 ? memory.allFreed() : 0);
       const needs = newBank(best);
       if (needs !== undefined) bestBank = bankTaken.indexOf(false);
     }
@@ -217,6 +217,11 @@ class MemoryClock {
       if (used + bytes <= this.limit) return r.tick;
     }
     return undefined;
+  }
+
+  /** Tick at which everything that is done with so far has come back: the oldest step goes then, whatever it needs. */
+  allFreed(): number {
+    return Math.max(this.now, this.returns.at(-1)?.tick ?? 0);
   }
 
   take(bytes: number, tick: number): void {

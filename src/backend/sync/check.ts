@@ -6,31 +6,26 @@
 //   4. no data race: two accesses of different streams to one byte, one of them a write, are ordered (events.ts says by what);
 //   5. every byte read was written before: by this execution, by `load` (pins), by the host (inputs, constants, state);
 //   6. pins are written by the `load` of their own executable and by nobody else;
-//   7. every access lies in its memory, no transfer writes a constant.
+//   7. with registers applied, every instruction and descriptor is valid by the rules of the instruction set.
 // All violations are reported; of races, for each access and other stream the latest conflicting one. Not covered: accesses of one
 // transfer among themselves; other cores (a wait for a semaphore of the chip counts as met and orders nothing); which ranges of
 // state are valid at entry (all count as written); control by loaded words beyond the lengths asked for. `assumptions` says what
 // of that the program at hand makes use of. Shares no logic with sync.ts and nothing with the simulator.
-import { PARTITIONS, type Target } from '../../chip/target.js';
+import { ENGINES, type Target } from '../../chip/target.js';
 import type { Region } from '../../isa/footprint.js';
 import { overlaps } from '../../isa/overlap.js';
 import type { Pin, Program } from '../../isa/program.js';
+import { checkDescriptor } from '../../isa/rules-descriptor.js';
+import { checkInstruction } from '../../isa/validity.js';
 import type { Finding } from '../check/finding.js';
 import { regionText } from '../check/regions.js';
 import { WrittenBytes } from '../check/written.js';
 import type { Access } from './accesses-log.js';
 import type { Events } from './events.js';
-import {
-  type ExecutionEvents,
-  execution,
-  footprintsOf,
-  type Located,
-  MemoryLogs,
-  memoryBytes,
-} from './execution.js';
+import { type ExecutionEvents, execution, footprintsOf, type Located, MemoryLogs } from './execution.js';
 import { type Executed, type Fragment, Fragments, placeText } from './streams.js';
 
-export type Rule = Located['rule'] | 'race' | 'unwritten' | 'pin' | 'bounds' | 'constant';
+export type Rule = Located['rule'] | 'race' | 'unwritten' | 'pin' | 'invalid';
 
 export interface Violation extends Finding {
   readonly rule: Rule;
@@ -145,14 +140,27 @@ class Checker {
     const pins = this.pins.map((p) => p.region);
     const sbuf = { space: 'sbuf', variable: 0 } as Region;
     for (const pin of pins) written.of(sbuf).copy(pinned, pin);
+    const filling = kind === 'load' ? executable : -1;
     for (let event = 0; event < events.length; event++) {
+      if (!this.isValid(events, event)) continue;
       for (const { reads, writes } of footprintsOf(events, event)) {
-        for (const region of reads) this.access(events, event, region, false, logs, written, -1);
-        for (const region of writes)
-          this.access(events, event, region, true, logs, written, kind === 'load' ? executable : -1);
+        for (const region of reads) this.access(events, event, region, false, logs, written, filling);
+        for (const region of writes) this.access(events, event, region, true, logs, written, filling);
       }
     }
     if (kind === 'load') for (const pin of pins) pinned.copy(written.of(sbuf), pin);
+  }
+
+  /** Whether the rules allow what is executed; where not, its accesses say nothing. */
+  private isValid(events: Events, event: number): boolean {
+    const x = events.executed[event]!;
+    const { fragment, instruction, descriptors } = x;
+    const found =
+      events.stream[event]! >= ENGINES.length
+        ? descriptors.flatMap((d) => checkDescriptor(d, this.target, this.program.variables))
+        : checkInstruction(instruction, this.target, fragment.engine);
+    for (const v of found) this.at(x, 'invalid', v.message);
+    return found.length === 0;
   }
 
   private access(
@@ -165,13 +173,7 @@ class Checker {
     filling: number,
   ): void {
     const x = events.executed[event]!;
-    const { program, target } = this;
-    const kind = region.space === 'dram' ? program.variables[region.variable]?.kind : undefined;
-    if (region.lo < 0 || region.hi > memoryBytes(region, program, target) || !insidePartitions(region)) {
-      this.at(x, 'bounds', `touches ${this.text(region)}, outside of its memory`);
-      return;
-    }
-    if (write && kind === 'constant') this.at(x, 'constant', `writes ${this.text(region)}, a constant`);
+    const kind = region.space === 'dram' ? this.program.variables[region.variable]?.kind : undefined;
     if (write && region.space === 'sbuf') this.checkPins(x, region, filling);
     if (!write && kind === 'constant') return;
     if (!write && !(kind !== undefined && ALWAYS_WRITTEN.includes(kind))) {
@@ -228,8 +230,4 @@ class Checker {
       index,
     });
   }
-}
-
-function insidePartitions({ space, start, parts, partitionStep }: Region): boolean {
-  return space === 'dram' || (start >= 0 && start + (parts - 1) * partitionStep < PARTITIONS);
 }

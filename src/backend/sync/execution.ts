@@ -74,7 +74,7 @@ export class MemoryLogs {
   }
 }
 
-export function memoryBytes(
+function memoryBytes(
   { space, variable }: Pick<Region, 'space' | 'variable'>,
   program: Program,
   target: Target,

@@ -77,24 +77,6 @@ export function constantValue(b: GraphBuilder, { dtype, shape, data }: HostTenso
   return b.constant(bytesConstant(dtype, shape, data));
 }
 
-/** Element `index` along an axis, which goes. */
-export function pickAlong(b: GraphBuilder, x: Value, axis: number, index: number): Value {
-  const shape = x.type.shape as readonly number[];
-  const begin = shape.map((_, i) => (i === axis ? index : 0));
-  const end = shape.map((dim, i) => (i === axis ? index + 1 : dim));
-  const row = b.one('slice', [x], { begin, end });
-  return reshaped(b, row, shape.filter((_, i) => i !== axis));
-}
-
-export function reshaped(b: GraphBuilder, x: Value, shape: readonly number[]): Value {
-  const same = x.type.shape.length === shape.length && shape.every((dim, i) => dim === x.type.shape[i]);
-  return same ? x : b.one('reshape', [x], { shape });
-}
-
-export function castTo(b: GraphBuilder, x: Value, type: TensorType['dtype']): Value {
-  return x.type.dtype === type ? x : b.one('cast', [x], { to: type });
-}
-
 export function named(name: string, dtype: TensorType['dtype'], shape: readonly number[]): Named {
   return { name, type: tensorType(dtype, shape) };
 }

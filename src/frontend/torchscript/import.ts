@@ -48,12 +48,13 @@ export function importTorchScript(archive: TorchArchive, options: ImportOptions)
   });
 }
 
-/** Interprets `forward` with a policy for decoding loops, and finishes what it gives. */
+/** Interprets `forward` with a policy for decoding loops, and finishes what it gives; `onLoop` hears of one that stops it. */
 export function interpreted<T>(
   archive: TorchArchive,
   options: ImportOptions,
-  loops: LoopPolicy | undefined,
+  loops: ((m: Machine) => LoopPolicy) | undefined,
   finish: (m: Machine, result: Item, inputNames: readonly string[]) => T,
+  onLoop?: (loop: DecodeLoop) => void,
 ): T {
   const assumed = new Map<string, DType>();
   for (;;) {
@@ -61,7 +62,10 @@ export function interpreted<T>(
       return run(archive, options, assumed, loops, finish);
     } catch (error) {
       if (error instanceof AssumedType && !assumed.has(error.input)) assumed.set(error.input, error.dtype);
-      else if (error instanceof DecodeLoop) throw error.error;
+      else if (error instanceof DecodeLoop) {
+        onLoop?.(error);
+        throw error.error;
+      }
       else if (error instanceof Raised) throw raised(error);
       else if (error instanceof RangeError) throw tooDeep(options.file, error);
       else throw error;
@@ -73,12 +77,13 @@ function run<T>(
   archive: TorchArchive,
   options: ImportOptions,
   assumed: ReadonlyMap<string, DType>,
-  loops: LoopPolicy | undefined,
+  loops: ((m: Machine) => LoopPolicy) | undefined,
   finish: (m: Machine, result: Item, inputNames: readonly string[]) => T,
 ): T {
   const name = archive.data.class.split('.').at(-1) ?? 'model';
   const c = new Lowering(name, options.file, archive.version);
-  const m = newMachine(archive, c, loops);
+  const m = newMachine(archive, c);
+  m.loops = loops?.(m);
   const self = m.tree.item(archive.data, '') as ObjectItem;
   const def = forwardOf(m, self, options.file);
   const { args, names } = bindInputs(m, def, options.inputShapes, assumed);

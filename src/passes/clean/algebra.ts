@@ -3,7 +3,15 @@
 import { DTYPES, type DType, dtypeKind, isFloat } from '../../base/dtype.js';
 import type { Node, Value } from '../../ir/graph.js';
 import { sameType } from '../../ir/type.js';
-import { bothWays, dimsOf, isFloatValue, madeBy, scalarOf, smallNumbers, variableAndConstant } from '../match.js';
+import {
+  bothWays,
+  dimsOf,
+  isFloatValue,
+  madeBy,
+  scalarOf,
+  smallNumbers,
+  variableAndConstant,
+} from '../match.js';
 import type { Pass } from '../pass.js';
 import { applyRules, type Rule, type RuleTable } from '../rules.js';
 
@@ -96,7 +104,8 @@ const power: Rule = (node, rw) => {
 /** max(x, 0). */
 const rectified: Rule = (node, rw) => {
   const pair = variableAndConstant(node);
-  if (pair === undefined || scalarOf(pair[1]) !== 0 || !sameType(pair[0].type, result(node).type)) return undefined;
+  if (pair === undefined || scalarOf(pair[1]) !== 0 || !sameType(pair[0].type, result(node).type))
+    return undefined;
   return rw.builder.one('relu', [pair[0]]);
 };
 
@@ -115,7 +124,14 @@ const chosen: Rule = (node, rw) => {
 };
 
 /** not(a < b) and its like, for integers and bool; of floats only equality has an exact opposite (NaN). */
-const OPPOSITE: Readonly<Record<string, string>> = { eq: 'ne', ne: 'eq', lt: 'ge', ge: 'lt', gt: 'le', le: 'gt' };
+const OPPOSITE: Readonly<Record<string, string>> = {
+  eq: 'ne',
+  ne: 'eq',
+  lt: 'ge',
+  ge: 'lt',
+  gt: 'le',
+  le: 'gt',
+};
 
 const negatedTest: Rule = (node, rw) => {
   for (const [op, opposite] of Object.entries(OPPOSITE)) {
@@ -170,13 +186,22 @@ const RULES: RuleTable = {
   min: [sameOperands, neutral(Infinity, BOTH)],
   and: [sameOperands, neutral(1, BOTH)],
   or: [sameOperands, neutral(0, BOTH)],
-  neg: [composed('neg', ''), (node, rw) => {
-    const difference = rw.soleProducer(operand(node), 'sub');
-    return difference && isFloatValue(operand(node)) ? rw.builder.one('sub', [operand(difference, 1), operand(difference)]) : undefined;
-  }],
+  neg: [
+    composed('neg', ''),
+    (node, rw) => {
+      const difference = rw.soleProducer(operand(node), 'sub');
+      return difference && isFloatValue(operand(node))
+        ? rw.builder.one('sub', [operand(difference, 1), operand(difference)])
+        : undefined;
+    },
+  ],
   not: [composed('not', ''), negatedTest],
   bitnot: [composed('bitnot', '')],
-  abs: [composed('abs', 'abs'), composed('neg', 'abs'), (node) => (madeBy(operand(node), 'relu') ? operand(node) : undefined)],
+  abs: [
+    composed('abs', 'abs'),
+    composed('neg', 'abs'),
+    (node) => (madeBy(operand(node), 'relu') ? operand(node) : undefined),
+  ],
   square: [composed('abs', 'square'), composed('neg', 'square')],
   relu: [composed('relu', 'relu')],
   reciprocal: [composed('sqrt', 'rsqrt')],

@@ -2,9 +2,9 @@
 // smaller than the result is broadcast afterwards. The batch axes of products do the same.
 import { constantOf, type Node, type Value } from '../../ir/graph.js';
 import { sameType, tensorType } from '../../ir/type.js';
-import { OPERATORS } from '../../ops/table.js';
-import { broadcastShapes } from '../../ops/shape-math.js';
 import type { Rewriter } from '../../ops/rewrite.js';
+import { broadcastShapes } from '../../ops/shape-math.js';
+import { OPERATORS } from '../../ops/table.js';
 import { dimsOf, sameDims } from '../match.js';
 import type { Pass } from '../pass.js';
 import { applyRules, forEach, mergeTables, type Rule } from '../rules.js';
@@ -21,7 +21,11 @@ const throughElementwise: Rule = (node, rw) => {
   const shape = dimsOf(node.outputs[0]);
   const sources = node.inputs.map((v) => broadcastOf(v, rw));
   if (shape === undefined || sources.every((s) => s === undefined)) return undefined;
-  const made = rw.builder.one(node.op, node.inputs.map((v, i) => sources[i] ?? v), node.attrs);
+  const made = rw.builder.one(
+    node.op,
+    node.inputs.map((v, i) => sources[i] ?? v),
+    node.attrs,
+  );
   return rw.builder.one('broadcast', [made], { shape });
 };
 
@@ -36,12 +40,19 @@ const throughProduct: Rule = (node, rw) => {
   if (operands.every((v, i) => v === node.inputs[i])) return undefined;
   const [a, b] = operands as [Value, Value];
   const batch = broadcastShapes(a.type.shape.slice(0, -2), b.type.shape.slice(0, -2));
-  if (batch === undefined || !sameType(tensorType(type.dtype, [...batch, ...type.shape.slice(-2)]), type)) return undefined;
+  if (batch === undefined || !sameType(tensorType(type.dtype, [...batch, ...type.shape.slice(-2)]), type))
+    return undefined;
   return rw.builder.one('matmul', operands, node.attrs);
 };
 
 function sameMatrix(a: Value, b: Value): boolean {
-  return a.type.shape.length >= 2 && sameType(tensorType(a.type.dtype, a.type.shape.slice(-2)), tensorType(a.type.dtype, b.type.shape.slice(-2)));
+  return (
+    a.type.shape.length >= 2 &&
+    sameType(
+      tensorType(a.type.dtype, a.type.shape.slice(-2)),
+      tensorType(a.type.dtype, b.type.shape.slice(-2)),
+    )
+  );
 }
 
 /** One that adds axes of one element only is a reshape. */
@@ -61,5 +72,12 @@ export const BROADCASTS: Pass = {
   level: 1,
   doc: 'Broadcasts before elementwise operators and products go, or sink below them.',
   run: (graph, context) =>
-    applyRules(graph, context, mergeTables({ broadcast: [asReshape], matmul: [throughProduct] }, forEach(ELEMENTWISE, throughElementwise))),
+    applyRules(
+      graph,
+      context,
+      mergeTables(
+        { broadcast: [asReshape], matmul: [throughProduct] },
+        forEach(ELEMENTWISE, throughElementwise),
+      ),
+    ),
 };

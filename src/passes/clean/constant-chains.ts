@@ -32,11 +32,19 @@ const isBehind = (node: Node, c: Value): boolean => node.op !== 'div' || node.in
 /** Merges two constants where that makes no larger constant and no infinity. Integers are not divided: that truncates. */
 const mergedConstants: Rule = (node, rw) => {
   const [x, d] = variableAndConstant(node) ?? [];
-  if (x === undefined || d === undefined || !isBehind(node, d) || smallNumbers(d) === undefined) return undefined;
+  if (x === undefined || d === undefined || !isBehind(node, d) || smallNumbers(d) === undefined)
+    return undefined;
   for (const [op, { op: made, merged }] of Object.entries(CHAINS[node.op] ?? {})) {
     const inner = rw.soleProducer(x, op);
     const [y, c] = (inner && variableAndConstant(inner)) ?? [];
-    if (inner === undefined || y === undefined || c === undefined || !isBehind(inner, c) || smallNumbers(c) === undefined) continue;
+    if (
+      inner === undefined ||
+      y === undefined ||
+      c === undefined ||
+      !isBehind(inner, c) ||
+      smallNumbers(c) === undefined
+    )
+      continue;
     if ((node.op === 'div' || op === 'div') && !isFloatValue(x)) continue;
     const constant = merged(rw.builder, c, d);
     const grown = count(constant) > Math.max(count(c), count(d));
@@ -56,7 +64,9 @@ function withoutScale(v: Value, rw: Rewriter): { readonly value: Value; readonly
     const [x, c] = variableAndConstant(node) ?? [];
     const scalar = scalarOf(c);
     const same = x !== undefined && sameType(x.type, v.type);
-    return same && scalar !== undefined ? { value: x, scale: rw.builder.scalar(x.type.dtype, scalar) } : undefined;
+    return same && scalar !== undefined
+      ? { value: x, scale: rw.builder.scalar(x.type.dtype, scalar) }
+      : undefined;
   }
   if (node?.op !== 'reshape' && node?.op !== 'transpose') return undefined;
   const inner = withoutScale(node.inputs[0] as Value, rw);
@@ -69,7 +79,11 @@ const mergedScales: Rule = (node, rw) => {
   const [left, right] = [withoutScale(x, rw), withoutScale(y, rw)];
   if (left === undefined || right === undefined || !isFloatValue(x)) return undefined;
   const scale = rw.builder.one('mul', [left.scale, right.scale]);
-  return rw.builder.one('matmul', [rw.builder.one('mul', [left.value, scale]), right.value, ...bias], node.attrs);
+  return rw.builder.one(
+    'matmul',
+    [rw.builder.one('mul', [left.value, scale]), right.value, ...bias],
+    node.attrs,
+  );
 };
 
 export const CONSTANT_CHAINS: Pass = {

@@ -8,7 +8,20 @@ import type { Pass } from '../pass.js';
 
 /** Literal bytes up to this many are compared by content; larger ones by where they lie. */
 const HASHED_BYTES = 4096;
-const COMMUTATIVE = new Set(['add', 'mul', 'max', 'min', 'eq', 'ne', 'and', 'or', 'xor', 'bitand', 'bitor', 'bitxor']);
+const COMMUTATIVE = new Set([
+  'add',
+  'mul',
+  'max',
+  'min',
+  'eq',
+  'ne',
+  'and',
+  'or',
+  'xor',
+  'bitand',
+  'bitor',
+  'bitxor',
+]);
 
 class Keys {
   private readonly constants = new WeakMap<Constant, string>();
@@ -40,7 +53,9 @@ class Keys {
     if (strings !== undefined) return JSON.stringify(strings);
     switch (recipe.kind) {
       case 'bytes':
-        return recipe.bytes.length <= HASHED_BYTES ? `#${contentHash(recipe.bytes)}` : this.place(recipe.bytes);
+        return recipe.bytes.length <= HASHED_BYTES
+          ? `#${contentHash(recipe.bytes)}`
+          : this.place(recipe.bytes);
       case 'splat':
         return `*${recipe.bytes.join('.')}`;
       case 'opaque':

@@ -14,7 +14,10 @@ function remade(node: Node, rw: Rewriter): readonly Value[] | undefined {
   if (!constant && !MOVES.has(node.op)) return undefined;
   const results = rw.builder.node(node.op, node.inputs, node.attrs);
   const made = results[0] && producer(results[0]);
-  const same = made?.op === node.op && made.inputs.length === node.inputs.length && made.inputs.every((v, i) => v === node.inputs[i]);
+  const same =
+    made?.op === node.op &&
+    made.inputs.length === node.inputs.length &&
+    made.inputs.every((v, i) => v === node.inputs[i]);
   return same ? undefined : results;
 }
 

@@ -9,15 +9,23 @@ import type { Pass } from '../pass.js';
 import { applyRules, forEach, mergeTables, type Rule } from '../rules.js';
 
 /** The constant as an operand beside `source`, whose reshape it was one beside; undefined where there is no such thing. */
-function reshapedConstant(c: Value, source: Value, shape: readonly number[], rw: Rewriter): Value | undefined {
+function reshapedConstant(
+  c: Value,
+  source: Value,
+  shape: readonly number[],
+  rw: Rewriter,
+): Value | undefined {
   const scalar = scalarOf(c);
-  if (scalar !== undefined && (dimsOf(c)?.length ?? 0) <= shape.length) return rw.builder.scalar(c.type.dtype, scalar);
+  if (scalar !== undefined && (dimsOf(c)?.length ?? 0) <= shape.length)
+    return rw.builder.scalar(c.type.dtype, scalar);
   const from = dimsOf(source) ?? [];
   for (const axis of shape.keys()) {
     const before = sameAxis(shape, axis, from);
     const vector = before < 0 || shape[axis] === 1 ? undefined : vectorAlong(rw.builder, c, shape, axis);
     if (vector === undefined) continue;
-    return rw.builder.one('reshape', [vector], { shape: [shape[axis] ?? 1, ...range(from.length - 1 - before).map(() => 1)] });
+    return rw.builder.one('reshape', [vector], {
+      shape: [shape[axis] ?? 1, ...range(from.length - 1 - before).map(() => 1)],
+    });
   }
   return undefined;
 }
@@ -33,7 +41,8 @@ const aboveReshape: Rule = (node, rw) => {
   const inner = madeBy(variables[0], 'reshape');
   const source = inner?.inputs[0];
   const shape = dimsOf(node.outputs[0]);
-  if (inner === undefined || source === undefined || shape === undefined || dimsOf(source) === undefined) return undefined;
+  if (inner === undefined || source === undefined || shape === undefined || dimsOf(source) === undefined)
+    return undefined;
   const [reshaped] = inner.outputs as readonly [Value];
   // The result has the reshape's shape: nothing else widens it.
   if (!sameShape(reshaped, node.outputs[0] as Value)) return undefined;
@@ -41,7 +50,10 @@ const aboveReshape: Rule = (node, rw) => {
   if (!sole || !variables.every((v) => isLike(v, source))) return undefined;
   const operands: Value[] = [];
   for (const v of node.inputs) {
-    const operand = knownConstant(v) === undefined ? madeBy(v, 'reshape')?.inputs[0] : reshapedConstant(v, source, shape, rw);
+    const operand =
+      knownConstant(v) === undefined
+        ? madeBy(v, 'reshape')?.inputs[0]
+        : reshapedConstant(v, source, shape, rw);
     if (operand === undefined) return undefined;
     operands.push(operand);
   }
@@ -64,14 +76,24 @@ const belowProduct: Rule = (node, rw) => {
   const [a, w, ...bias] = node.inputs as readonly [Value, Value, ...Value[]];
   const x = madeBy(a, 'reshape')?.inputs[0];
   const [from, to, out] = [dimsOf(x), dimsOf(a), dimsOf(node.outputs[0])];
-  if (x === undefined || from === undefined || to === undefined || out === undefined || dimsOf(w)?.length !== 2) return undefined;
+  if (
+    x === undefined ||
+    from === undefined ||
+    to === undefined ||
+    out === undefined ||
+    dimsOf(w)?.length !== 2
+  )
+    return undefined;
   if (from.length < 2 || from.at(-1) !== to.at(-1)) return undefined;
   return rw.builder.one('reshape', [rw.builder.one('matmul', [x, w, ...bias], node.attrs)], { shape: out });
 };
 
 /** Of casts it is not clear on which side they are cheaper, and comparisons join nothing. */
 function hoisted({ name, family }: { name: string; family: string }): boolean {
-  return family === 'elementwise' && !['cast', 'bitcast', 'where', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'].includes(name);
+  return (
+    family === 'elementwise' &&
+    !['cast', 'bitcast', 'where', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'].includes(name)
+  );
 }
 
 export const HOIST: Pass = {

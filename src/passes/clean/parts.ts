@@ -1,9 +1,17 @@
 // Parts of tensors: slices of slices, of concatenations and by constant indices; concatenations of concatenations and of
 // neighbouring slices; padding that the next operator does itself.
 import { constantOf, type Node, type Value } from '../../ir/graph.js';
-import type { Rewriter } from '../../ops/rewrite.js';
 import { sameType } from '../../ir/type.js';
-import { dimsOf, isFloatValue, madeBy, sameDims, scalarOf, smallNumbers, variableAndConstant } from '../match.js';
+import type { Rewriter } from '../../ops/rewrite.js';
+import {
+  dimsOf,
+  isFloatValue,
+  madeBy,
+  sameDims,
+  scalarOf,
+  smallNumbers,
+  variableAndConstant,
+} from '../match.js';
 import type { Pass } from '../pass.js';
 import { applyRules, type Rule } from '../rules.js';
 
@@ -16,7 +24,11 @@ interface Slice {
   readonly steps: readonly number[];
 }
 
-const sliceOf = (node: Node): Slice => ({ starts: ints(node, 'starts'), sizes: ints(node, 'sizes'), steps: ints(node, 'steps') });
+const sliceOf = (node: Node): Slice => ({
+  starts: ints(node, 'starts'),
+  sizes: ints(node, 'sizes'),
+  steps: ints(node, 'steps'),
+});
 
 function slice(rw: Rewriter, x: Value, s: Slice): Value {
   return rw.builder.one('slice', [x], { ...s });
@@ -24,7 +36,8 @@ function slice(rw: Rewriter, x: Value, s: Slice): Value {
 
 const sliceOfSlice: Rule = (node, rw) => {
   const inner = madeBy(first(node), 'slice');
-  if (inner === undefined || dimsOf(node.outputs[0]) === undefined || dimsOf(first(inner)) === undefined) return undefined;
+  if (inner === undefined || dimsOf(node.outputs[0]) === undefined || dimsOf(first(inner)) === undefined)
+    return undefined;
   const [a, b] = [sliceOf(inner), sliceOf(node)];
   return slice(rw, first(inner), {
     starts: a.starts.map((start, i) => start + (b.starts[i] ?? 0) * (a.steps[i] ?? 1)),
@@ -47,7 +60,10 @@ const sliceOfConcat: Rule = (node, rw) => {
     const length = dimsOf(v)?.[axis] ?? 0;
     const start = Math.max(from, at);
     const end = Math.min(from + size, at + length);
-    if (end > start) parts.push(slice(rw, v, { starts: starts.with(axis, start - at), sizes: sizes.with(axis, end - start), steps }));
+    if (end > start)
+      parts.push(
+        slice(rw, v, { starts: starts.with(axis, start - at), sizes: sizes.with(axis, end - start), steps }),
+      );
     at += length;
   }
   return parts.length < inner.inputs.length ? rw.builder.one('concat', parts, { axis }) : undefined;
@@ -79,9 +95,15 @@ function neighbours(a: Value | undefined, b: Value, axis: number, rw: Rewriter):
   const step = s.steps[axis] ?? 1;
   const next = (s.starts[axis] ?? 0) + (s.sizes[axis] ?? 0) * step;
   const others = (list: readonly number[]): number[] => list.toSpliced(axis, 1);
-  const alike = sameDims(s.steps, t.steps) && sameDims(others(s.starts), others(t.starts)) && sameDims(others(s.sizes), others(t.sizes));
+  const alike =
+    sameDims(s.steps, t.steps) &&
+    sameDims(others(s.starts), others(t.starts)) &&
+    sameDims(others(s.sizes), others(t.sizes));
   if (!alike || t.starts[axis] !== next || dimsOf(a) === undefined) return undefined;
-  return slice(rw, first(left), { ...s, sizes: s.sizes.with(axis, (s.sizes[axis] ?? 0) + (t.sizes[axis] ?? 0)) });
+  return slice(rw, first(left), {
+    ...s,
+    sizes: s.sizes.with(axis, (s.sizes[axis] ?? 0) + (t.sizes[axis] ?? 0)),
+  });
 }
 
 /** Constant indices at equal distances are a slice. */
@@ -89,14 +111,19 @@ const gatherOfSteps: Rule = (node, rw) => {
   const [x, index] = node.inputs as readonly [Value, Value];
   const shape = dimsOf(x);
   const out = dimsOf(node.outputs[0]);
-  const indices = constantOf(index) && (dimsOf(index)?.reduce((n, d) => n * d, 1) ?? 0) > 0 ? smallNumbers(index) : undefined;
+  const indices =
+    constantOf(index) && (dimsOf(index)?.reduce((n, d) => n * d, 1) ?? 0) > 0
+      ? smallNumbers(index)
+      : undefined;
   const count = dimsOf(index)?.reduce((n, d) => n * d, 1) ?? 0;
-  if (shape === undefined || out === undefined || indices === undefined || indices.length !== count) return undefined;
+  if (shape === undefined || out === undefined || indices === undefined || indices.length !== count)
+    return undefined;
   const axis = Number(node.attrs.axis);
   const start = indices[0] ?? 0;
   const step = count > 1 ? (indices[1] ?? 0) - start : 1;
   const inside = start >= 0 && start < (shape[axis] ?? 0);
-  if (!inside || step === 0 || !Array.from(indices).every((v, i) => v === start + i * step && v >= 0)) return undefined;
+  if (!inside || step === 0 || !Array.from(indices).every((v, i) => v === start + i * step && v >= 0))
+    return undefined;
   const taken = slice(rw, x, {
     starts: shape.map((_, i) => (i === axis ? start : 0)),
     sizes: shape.with(axis, count),
@@ -112,7 +139,9 @@ const fixedSlice: Rule = (node, rw) => {
   if (shape === undefined || starts === undefined) return undefined;
   const sizes = ints(node, 'sizes');
   return slice(rw, first(node), {
-    starts: shape.map((d, i) => Math.max(0, Math.min(starts[starts.length === 1 ? 0 : i] ?? 0, d - (sizes[i] ?? 0)))),
+    starts: shape.map((d, i) =>
+      Math.max(0, Math.min(starts[starts.length === 1 ? 0 : i] ?? 0, d - (sizes[i] ?? 0))),
+    ),
     sizes,
     steps: shape.map(() => 1),
   });
@@ -123,7 +152,10 @@ const sum = (a: readonly number[], b: readonly number[]): number[] => a.map((x, 
 
 const padOfPad: Rule = (node, rw) => {
   const inner = madeBy(first(node), 'pad');
-  const alike = inner?.attrs.mode === 'constant' && node.attrs.mode === 'constant' && inner.attrs.value === node.attrs.value;
+  const alike =
+    inner?.attrs.mode === 'constant' &&
+    node.attrs.mode === 'constant' &&
+    inner.attrs.value === node.attrs.value;
   if (inner === undefined || !alike) return undefined;
   const [low, high] = ['low', 'high'].map((side) => sum(ints(inner, side), ints(node, side)));
   return rw.builder.one('pad', inner.inputs, { ...node.attrs, low: low ?? [], high: high ?? [] });
@@ -137,7 +169,11 @@ const padOfWindow: Rule = (node, rw) => {
   if ([...low.slice(0, 2), ...high.slice(0, 2)].some((n) => n !== 0)) return undefined;
   const own = [...ints(node, 'low'), ...ints(node, 'high')];
   const average = node.op === 'avg_pool';
-  if (average && (ints(node, 'uncounted').length > 0 || (node.attrs.include_pad !== true && own.some((n) => n !== 0)))) return undefined;
+  if (
+    average &&
+    (ints(node, 'uncounted').length > 0 || (node.attrs.include_pad !== true && own.some((n) => n !== 0)))
+  )
+    return undefined;
   const attrs = {
     ...node.attrs,
     low: sum(ints(node, 'low'), low.slice(2)),
@@ -151,7 +187,8 @@ const padOfWindow: Rule = (node, rw) => {
 const reduceOfOne: Rule = (node, rw) => {
   const shape = dimsOf(first(node));
   const out = dimsOf(node.outputs[0]);
-  if (shape === undefined || out === undefined || !ints(node, 'axes').every((axis) => shape[axis] === 1)) return undefined;
+  if (shape === undefined || out === undefined || !ints(node, 'axes').every((axis) => shape[axis] === 1))
+    return undefined;
   return rw.builder.one('reshape', [first(node)], { shape: out });
 };
 
@@ -169,10 +206,12 @@ const meanOfSum: Rule = (node, rw) => {
   const sum = x && madeBy(x, 'reduce_sum');
   const shape = dimsOf(sum?.inputs[0]);
   const scale = scalarOf(c);
-  if (x === undefined || sum === undefined || shape === undefined || scale === undefined || !isFloatValue(x)) return undefined;
+  if (x === undefined || sum === undefined || shape === undefined || scale === undefined || !isFloatValue(x))
+    return undefined;
   const count = ints(sum, 'axes').reduce((n, axis) => n * (shape[axis] ?? 1), 1);
   const inverse = node.op === 'div' && c === node.inputs[1] ? 1 / scale : scale;
-  const same = sameType(x.type, (node.outputs[0] as Value).type) && !(node.op === 'div' && c === node.inputs[0]);
+  const same =
+    sameType(x.type, (node.outputs[0] as Value).type) && !(node.op === 'div' && c === node.inputs[0]);
   if (!same || Math.abs(inverse * count - 1) > 1e-7) return undefined;
   return rw.builder.one('reduce_mean', sum.inputs, sum.attrs);
 };
@@ -193,7 +232,8 @@ export const PARTS: Pass = {
       avg_pool: [padOfWindow],
       mul: [meanOfSum],
       div: [meanOfSum],
-      ...Object.fromEntries(['sum', 'mean', 'max', 'min', 'prod'].map((name) => [`reduce_${name}`, [reduceOfOne, keptAxes]])),
+      ...Object.fromEntries(
+        ['sum', 'mean', 'max', 'min', 'prod'].map((name) => [`reduce_${name}`, [reduceOfOne, keptAxes]]),
+      ),
     }),
 };
-

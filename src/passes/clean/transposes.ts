@@ -2,8 +2,8 @@
 // builder does that) or an operator that has to have its axes so. A transpose that moves only axes of one element is a reshape.
 // None is made that was not there.
 import { constantOf, type Node, type Value } from '../../ir/graph.js';
-import { OPERATORS } from '../../ops/table.js';
 import type { Rewriter } from '../../ops/rewrite.js';
+import { OPERATORS } from '../../ops/table.js';
 import { dimsOf, knownConstant, madeBy, sameDims, withRank } from '../match.js';
 import type { Pass } from '../pass.js';
 import { applyRules, forEach, mergeTables, type Rule } from '../rules.js';
@@ -60,7 +60,9 @@ const throughAxes =
     const inner = rw.soleProducer(node.inputs[0] as Value, 'transpose');
     if (inner === undefined) return undefined;
     const perm = permOf(inner);
-    const turned = Object.fromEntries(lists.map((name) => [name, before(node.attrs[name] as readonly number[], perm)]));
+    const turned = Object.fromEntries(
+      lists.map((name) => [name, before(node.attrs[name] as readonly number[], perm)]),
+    );
     const made = rw.builder.one(node.op, inner.inputs, { ...node.attrs, ...turned });
     return rw.builder.one('transpose', [made], { perm });
   };
@@ -69,7 +71,8 @@ const throughConcat: Rule = (node, rw) => {
   const first = madeBy(node.inputs[0], 'transpose');
   if (first === undefined) return undefined;
   const perm = permOf(first);
-  if (!node.inputs.every((v) => constantOf(v) === undefined && rw.uses(v) === 1 && fits(v, perm))) return undefined;
+  if (!node.inputs.every((v) => constantOf(v) === undefined && rw.uses(v) === 1 && fits(v, perm)))
+    return undefined;
   const parts = node.inputs.map((v) => madeBy(v, 'transpose')?.inputs[0] as Value);
   const made = rw.builder.one('concat', parts, { axis: perm[Number(node.attrs.axis)] ?? 0 });
   return rw.builder.one('transpose', [made], { perm });
@@ -84,15 +87,26 @@ const throughReduction: Rule = (node, rw) => {
   const axes = (node.attrs.axes as readonly number[]).map((axis) => perm[axis] ?? 0);
   const left = perm.filter((axis) => !axes.includes(axis));
   if (left.some((axis, i) => i > 0 && axis < (left[i - 1] ?? 0))) return undefined;
-  const made = rw.builder.one(node.op, inner.inputs, { ...node.attrs, axes: axes.sort((a, b) => a - b), keep: true });
+  const made = rw.builder.one(node.op, inner.inputs, {
+    ...node.attrs,
+    axes: axes.sort((a, b) => a - b),
+    keep: true,
+  });
   return rw.builder.one('reshape', [made], { shape });
 };
 
-const ELEMENTWISE = [...OPERATORS.values()].filter((d) => d.family === 'elementwise' && d.name !== 'cast' && d.name !== 'bitcast').map((d) => d.name);
+const ELEMENTWISE = [...OPERATORS.values()]
+  .filter((d) => d.family === 'elementwise' && d.name !== 'cast' && d.name !== 'bitcast')
+  .map((d) => d.name);
 const REDUCTIONS = ['reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min', 'reduce_prod'];
 
 const RULES = mergeTables(
-  { transpose: [asReshape], slice: [throughAxes(['starts', 'sizes', 'steps'])], pad: [throughAxes(['low', 'high'])], concat: [throughConcat] },
+  {
+    transpose: [asReshape],
+    slice: [throughAxes(['starts', 'sizes', 'steps'])],
+    pad: [throughAxes(['low', 'high'])],
+    concat: [throughConcat],
+  },
   forEach(ELEMENTWISE, throughElementwise),
   forEach(REDUCTIONS, throughReduction),
 );

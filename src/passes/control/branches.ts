@@ -24,8 +24,12 @@ function selected(node: Node, rw: Rewriter): readonly Value[] | undefined {
   });
   if (!agree) return undefined;
   const captures = node.inputs.slice(1);
-  const [a, c] = [yes, no].map((r) => inlineRegion(b, r, captures, (inner, inputs) => bounded(b, inner, inputs)));
-  return yes.results.map((_, i) => choose(b, node.inputs[0] as Value, (a as Value[])[i] as Value, (c as Value[])[i] as Value));
+  const [a, c] = [yes, no].map((r) =>
+    inlineRegion(b, r, captures, (inner, inputs) => bounded(b, inner, inputs)),
+  );
+  return yes.results.map((_, i) =>
+    choose(b, node.inputs[0] as Value, (a as Value[])[i] as Value, (c as Value[])[i] as Value),
+  );
 }
 
 function choose(b: GraphBuilder, condition: Value, a: Value, c: Value): Value {
@@ -37,7 +41,8 @@ function bounded(b: GraphBuilder, node: Node, inputs: readonly Value[]): readonl
   const [x, index, ...rest] = inputs;
   const size = dimsOf(x)?.[Number(node.attrs.axis)];
   const isGather = node.op === 'gather' || node.op === 'gather_elements';
-  if (!isGather || x === undefined || index === undefined || size === undefined || size === 0) return undefined;
+  if (!isGather || x === undefined || index === undefined || size === undefined || size === 0)
+    return undefined;
   const { dtype } = index.type;
   const low = b.one('max', [index, b.scalar(dtype, 0)]);
   const high = b.one('min', [low, b.scalar(dtype, size - 1)]);
@@ -50,5 +55,7 @@ export const BRANCHES: Pass = {
   level: 0,
   doc: '`if` with a constant condition becomes its branch; with any other, both branches and a selection of their results.',
   run: (graph) =>
-    rewriteGraph(graph, (node, rw) => (node.op === 'if' ? (takenBranch(node, rw) ?? selected(node, rw)) : undefined)),
+    rewriteGraph(graph, (node, rw) =>
+      node.op === 'if' ? (takenBranch(node, rw) ?? selected(node, rw)) : undefined,
+    ),
 };

@@ -32,7 +32,12 @@ export const CAPTURES: Pass = {
       });
       if (keep.every(Boolean)) return undefined;
       const inputs = node.inputs.filter((_, i) => i < from || keep[i - from]);
-      const regions = node.regions.map((r) => narrowedRegion(rw.builder, r, keep, (i) => node.inputs[from + i]));
-      return rw.builder.node(node.op, inputs, node.attrs, { regions, names: node.outputs.map((v) => v.name) });
+      const regions = node.regions.map((r) =>
+        narrowedRegion(rw.builder, r, keep, (i) => node.inputs[from + i]),
+      );
+      return rw.builder.node(node.op, inputs, node.attrs, {
+        regions,
+        names: node.outputs.map((v) => v.name),
+      });
     }),
 };

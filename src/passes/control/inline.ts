@@ -23,15 +23,31 @@ export function inlineRegion(
   return region.results.map(current);
 }
 
-function copyNode(b: GraphBuilder, node: Node, inputs: readonly Value[], substitute: Substitute): readonly Value[] {
+function copyNode(
+  b: GraphBuilder,
+  node: Node,
+  inputs: readonly Value[],
+  substitute: Substitute,
+): readonly Value[] {
   const regions = node.regions.map((inner) => copyRegion(b, inner, inputs, substitute));
-  return b.node(node.op, inputs, node.attrs, { regions, origin: node.origins, names: node.outputs.map((v) => v.name) });
+  return b.node(node.op, inputs, node.attrs, {
+    regions,
+    origin: node.origins,
+    names: node.outputs.map((v) => v.name),
+  });
 }
 
 /** The region over new parameters, of the types of the operands they stand for. */
-function copyRegion(b: GraphBuilder, region: Region, operands: readonly Value[], substitute: Substitute): Region {
+function copyRegion(
+  b: GraphBuilder,
+  region: Region,
+  operands: readonly Value[],
+  substitute: Substitute,
+): Region {
   const from = operands.length - region.params.length;
-  const types = region.params.map((param, i) => (from + i < 0 ? param.type : (operands[from + i]?.type ?? param.type)));
+  const types = region.params.map((param, i) =>
+    from + i < 0 ? param.type : (operands[from + i]?.type ?? param.type),
+  );
   return b.region(types, (params) => inlineRegion(b, region, params, substitute));
 }
 
@@ -47,7 +63,9 @@ export function narrowedRegion(
     kept.map((v) => v.type),
     (params) => {
       let next = 0;
-      const args = region.params.map((param, i) => (keep[i] ? (params[next++] ?? param) : (replacement(i) ?? param)));
+      const args = region.params.map((param, i) =>
+        keep[i] ? (params[next++] ?? param) : (replacement(i) ?? param),
+      );
       return inlineRegion(b, region, args);
     },
   );

@@ -2,9 +2,9 @@
 // after the last keeps the carried values (a selection each), which needs shapes that do not change and no scan outputs.
 // Loops that would become too many nodes stay.
 import { constantOf, type Node, type Region, type Value } from '../../ir/graph.js';
+import { sameType } from '../../ir/type.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import { type Rewriter, rewriteGraph } from '../../ops/rewrite.js';
-import { sameType } from '../../ir/type.js';
 import { nodeCount, scalarOf } from '../match.js';
 import type { Pass } from '../pass.js';
 import { inlineRegion } from './inline.js';
@@ -22,7 +22,8 @@ function unrolled(node: Node, rw: Rewriter): readonly Value[] | undefined {
   const [region] = node.regions;
   const [trip, condition, ...rest] = node.inputs;
   const trips = Math.max(0, scalarOf(trip) ?? NaN);
-  if (region === undefined || condition === undefined || !(trips * nodeCount(region) <= UNROLLED_NODES)) return undefined;
+  if (region === undefined || condition === undefined || !(trips * nodeCount(region) <= UNROLLED_NODES))
+    return undefined;
   const count = Number(node.attrs.carried);
   const captures = rest.slice(count);
   const fixed = conditionIsFixed(region, condition);
@@ -30,12 +31,23 @@ function unrolled(node: Node, rw: Rewriter): readonly Value[] | undefined {
   let state: State = { condition, carried: rest.slice(0, count) };
   const rows: Value[][] = [];
   for (let i = 0; i < trips && scalarOf(state.condition) !== 0; i++) {
-    const results = inlineRegion(rw.builder, region, [rw.builder.scalar('i64', i), state.condition, ...state.carried, ...captures]);
+    const results = inlineRegion(rw.builder, region, [
+      rw.builder.scalar('i64', i),
+      state.condition,
+      ...state.carried,
+      ...captures,
+    ]);
     rows.push(results.slice(1 + count));
     state = next(rw.builder, state, results[0] as Value, results.slice(1, 1 + count));
   }
   const scans = region.results.slice(1 + count);
-  const stacked = scans.map((v, k) => stack(rw.builder, rows.map((row) => row[k] as Value), v));
+  const stacked = scans.map((v, k) =>
+    stack(
+      rw.builder,
+      rows.map((row) => row[k] as Value),
+      v,
+    ),
+  );
   return stacked.includes(undefined) ? undefined : [...state.carried, ...(stacked as Value[])];
 }
 
@@ -59,7 +71,9 @@ function next(b: GraphBuilder, before: State, condition: Value, carried: readonl
   const active = before.condition;
   return {
     condition: b.one('and', [active, condition]),
-    carried: carried.map((v, i) => (v === before.carried[i] ? v : b.one('where', [active, v, before.carried[i] as Value]))),
+    carried: carried.map((v, i) =>
+      v === before.carried[i] ? v : b.one('where', [active, v, before.carried[i] as Value]),
+    ),
   };
 }
 
@@ -68,9 +82,13 @@ function stack(b: GraphBuilder, rows: readonly Value[], like: Value): Value | un
   const shape = like.type.shape;
   if (rows.length === 0) {
     if (!shape.every((d) => typeof d === 'number')) return undefined;
-    return b.one('broadcast', [b.scalar(like.type.dtype, 0)], { shape: [0, ...(shape as readonly number[])] });
+    return b.one('broadcast', [b.scalar(like.type.dtype, 0)], {
+      shape: [0, ...(shape as readonly number[])],
+    });
   }
-  const lifted = rows.map((row) => b.one('reshape', [row], { shape: [1, ...row.type.shape.map((_, i) => -2 - i)] }));
+  const lifted = rows.map((row) =>
+    b.one('reshape', [row], { shape: [1, ...row.type.shape.map((_, i) => -2 - i)] }),
+  );
   return b.one('concat', lifted, { axis: 0 });
 }
 

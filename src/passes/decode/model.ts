@@ -25,7 +25,10 @@ export interface CarriedState {
   readonly name: string;
   readonly dtype: DType;
   /** Where it starts: nothing yet (its token axis has length 0), zeros of its shape, or a result of the prologue. */
-  readonly start: { readonly kind: 'empty' } | { readonly kind: 'zeros' } | { readonly kind: 'prologue'; readonly result: number };
+  readonly start:
+    | { readonly kind: 'empty' }
+    | { readonly kind: 'zeros' }
+    | { readonly kind: 'prologue'; readonly result: number };
   /** Axis that grows by one token a step; undefined where the shape stays. */
   readonly tokenAxis?: number;
 }
@@ -36,16 +39,19 @@ interface SourceCommon {
   readonly prologue: Graph;
   /** Which results of the prologue are context, in the order the decoder graphs take them. */
   readonly context: readonly number[];
+  /** Where rows start with tokens of the request instead of `bos`: the prologue's result that holds them, i64 [N, length]. */
+  readonly prompt?: { readonly result: number; readonly length: number };
 }
 
 /** A decoder that recomputes from all tokens so far. */
 export interface PrefixSource extends SourceCommon {
   readonly kind: 'prefix';
   /**
-   * The decoder at `length` tokens (start token first): params [tokens i64 [N, length], ...context], results
-   * [logits [N, V] of the last position]. Throws where the model is not valid at that length (shorter than `shortest`).
+   * The decoder at `length` tokens (start token or prompt first): params [tokens i64 [N, length], ...context], results
+   * [logits [N, V] of `position`, the last one if not given]. Throws where the model is not valid at that length (shorter
+   * than `shortest`).
    */
-  decoderAt(length: number): Graph;
+  decoderAt(length: number, position?: number): Graph;
   /** Least length at which decoderAt works. */
   readonly shortest: number;
 }
@@ -59,7 +65,10 @@ export interface CarriedSource extends SourceCommon {
    * [logits [N, V], ...states]. Values that count tokens (positions, masks) are constants of the graph, different at each `past`.
    */
   stepAt(past: number): Graph;
-  /** A prompt's states are made by the prologue; its length (0 where decoding starts from the start token alone). */
+  /**
+   * Tokens in the states when the first step runs: all of a prompt but its last token, which the first step takes (0 where
+   * decoding starts from the start token alone).
+   */
   readonly promptLength: number;
 }
 

@@ -1,7 +1,8 @@
 // Attention as the products and the softmax it stands for. The queries take the scale, since they are fewer numbers than the
 // scores; what is masked by position gets a large negative number, which keeps the scores finite and its softmax at 0.
-import type { Value } from '../../ir/graph.js';
+
 import { bytesConstant } from '../../ir/constant.js';
+import type { Value } from '../../ir/graph.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import { dimsOf, scalarLike } from '../match.js';
 import type { Pass } from '../pass.js';
@@ -42,4 +43,3 @@ export const EXPAND_ATTENTION: Pass = {
   doc: 'Attention becomes two products with a softmax between them.',
   run: (graph, context) => applyRules(graph, context, { attention: [expanded] }),
 };
-

@@ -5,16 +5,19 @@ import type { Pass } from '../pass.js';
 import { applyRules, type Rule } from '../rules.js';
 
 const counted: Rule = (node, rw) => {
-  const [uncounted, low, high] = ['uncounted', 'low', 'high'].map((name) => node.attrs[name] as readonly number[]) as [
-    readonly number[],
-    readonly number[],
-    readonly number[],
-  ];
+  const [uncounted, low, high] = ['uncounted', 'low', 'high'].map(
+    (name) => node.attrs[name] as readonly number[],
+  ) as [readonly number[], readonly number[], readonly number[]];
   if (uncounted.length === 0) return undefined;
   if (node.attrs.include_pad !== true || uncounted.every((n) => n === 0))
     return rw.builder.one('avg_pool', node.inputs, { ...node.attrs, uncounted: [] });
   const real = high.map((n, i) => n - (uncounted[i] ?? 0));
-  const padded = rw.builder.one('pad', [node.inputs[0] as Value], { low: [0, 0, ...low], high: [0, 0, ...real], mode: 'constant', value: 0 });
+  const padded = rw.builder.one('pad', [node.inputs[0] as Value], {
+    low: [0, 0, ...low],
+    high: [0, 0, ...real],
+    mode: 'constant',
+    value: 0,
+  });
   const attrs = { ...node.attrs, low: low.map(() => 0), high: uncounted, include_pad: false, uncounted: [] };
   return rw.builder.one('avg_pool', [padded], attrs);
 };

@@ -23,13 +23,22 @@ function sums(b: GraphBuilder, v: Value, axis: number): Value {
 }
 
 /** What comes after the sums: bias along `axis`, residual, activation. */
-function finished(b: GraphBuilder, node: Node, product: Value, corrections: readonly Value[], axis: number): Value {
+function finished(
+  b: GraphBuilder,
+  node: Node,
+  product: Value,
+  corrections: readonly Value[],
+  axis: number,
+): Value {
   let y = corrections.reduce((sum, c) => b.one('add', [sum, c]), product);
   const rest = node.inputs.slice(2);
   const rank = product.type.shape.length;
   const [bias] = rest;
   if (node.attrs.bias === true && bias !== undefined)
-    y = b.one('add', [y, b.one('reshape', [bias], { shape: [dimsOf(bias)?.[0] ?? 1, ...range(rank - 1 - axis).map(() => 1)] })]);
+    y = b.one('add', [
+      y,
+      b.one('reshape', [bias], { shape: [dimsOf(bias)?.[0] ?? 1, ...range(rank - 1 - axis).map(() => 1)] }),
+    ]);
   if (node.attrs.residual === true) y = b.one('add', [y, rest.at(-1) as Value]);
   return node.attrs.act === 'relu' ? b.one('relu', [y]) : y;
 }
@@ -59,9 +68,19 @@ const convolution: Rule = (node, rw) => {
   const spatial = taps.length - 2;
   const pads = (name: string): number[] => [0, 0, ...(node.attrs[name] as readonly number[])];
   const moved = signed(b, x);
-  const padded = b.one('pad', [moved], { low: pads('low'), high: pads('high'), mode: 'constant', value: isUnsigned(x) ? -OFFSET : 0 });
+  const padded = b.one('pad', [moved], {
+    low: pads('low'),
+    high: pads('high'),
+    mode: 'constant',
+    value: isUnsigned(x) ? -OFFSET : 0,
+  });
   const none = range(spatial).map(() => 0);
-  const attrs = { ...picked(node.attrs, 'strides', 'dilations', 'groups'), low: none, high: none, out: 'i32' };
+  const attrs = {
+    ...picked(node.attrs, 'strides', 'dilations', 'groups'),
+    low: none,
+    high: none,
+    out: 'i32',
+  };
   const product = b.one('conv', [padded, signed(b, w)], attrs);
   const corrections = [
     ...(isUnsigned(x) ? [filterSums(b, w)] : []),
@@ -75,7 +94,9 @@ function filterSums(b: GraphBuilder, w: Value): Value {
   const shape = dimsOf(w) ?? [];
   const axes = range(shape.length - 1, 1);
   const sum = b.one('reduce_sum', [b.one('cast', [w], { to: 'i32' })], { axes, keep: false });
-  return b.one('reshape', [timesOffset(b, sum)], { shape: [shape[0] ?? 1, ...range(shape.length - 2).map(() => 1)] });
+  return b.one('reshape', [timesOffset(b, sum)], {
+    shape: [shape[0] ?? 1, ...range(shape.length - 2).map(() => 1)],
+  });
 }
 
 /** 128 times the sum of what each window of a group covers, for every filter of the group. */

@@ -11,7 +11,9 @@ const isEmpty = (v: Value | undefined): boolean => dimsOf(v)?.includes(0) === tr
 const emptyResults: Rule = (node, rw) => {
   if (node.outputs.length === 0 || node.regions.length > 0 || !node.outputs.every(isEmpty)) return undefined;
   if (node.outputs.some((v) => v.type.dtype === 'string' || dimsOf(v) === undefined)) return undefined;
-  return node.outputs.map((v) => rw.builder.one('broadcast', [rw.builder.scalar(v.type.dtype, 0)], { shape: dimsOf(v) as number[] }));
+  return node.outputs.map((v) =>
+    rw.builder.one('broadcast', [rw.builder.scalar(v.type.dtype, 0)], { shape: dimsOf(v) as number[] }),
+  );
 };
 
 /** Of a reduction over nothing every element is the same: what its own evaluator says. */
@@ -19,7 +21,9 @@ const overNothing: Rule = (node, rw) => {
   const [x] = node.inputs;
   const shape = dimsOf(node.outputs[0]);
   if (x === undefined || !isEmpty(x) || shape === undefined) return undefined;
-  const nothing = rw.builder.one('broadcast', [rw.builder.scalar(x.type.dtype, 0)], { shape: dimsOf(x) as number[] });
+  const nothing = rw.builder.one('broadcast', [rw.builder.scalar(x.type.dtype, 0)], {
+    shape: dimsOf(x) as number[],
+  });
   return rw.builder.one(node.op, [nothing], node.attrs);
 };
 
@@ -31,7 +35,10 @@ const productOfNothing: Rule = (node, rw) => {
   const shape = dimsOf(out);
   if (a === undefined || dimsOf(a)?.at(-1) !== 0 || shape === undefined || isEmpty(out)) return undefined;
   const zero = b.one('broadcast', [b.scalar(out.type.dtype, 0)], { shape });
-  const sum = node.attrs.bias === true && bias ? b.one('add', [zero, b.one('cast', [bias], { to: out.type.dtype })]) : zero;
+  const sum =
+    node.attrs.bias === true && bias
+      ? b.one('add', [zero, b.one('cast', [bias], { to: out.type.dtype })])
+      : zero;
   const act = String(node.attrs.act ?? '');
   if (act === '' || !isFloat(out.type.dtype)) return act === 'relu' ? b.one('relu', [sum]) : sum;
   const alpha = act === 'leaky_relu' || act === 'elu' ? { alpha: Number(node.attrs.alpha) } : {};
@@ -47,7 +54,8 @@ const concatOfSome: Rule = (node, rw) => {
 const padOfNothing: Rule = (node, rw) => {
   const shape = dimsOf(node.outputs[0]);
   const [x] = node.inputs;
-  if (x === undefined || !isEmpty(x) || shape === undefined || node.attrs.mode !== 'constant') return undefined;
+  if (x === undefined || !isEmpty(x) || shape === undefined || node.attrs.mode !== 'constant')
+    return undefined;
   return rw.builder.one('broadcast', [rw.builder.scalar(x.type.dtype, Number(node.attrs.value))], { shape });
 };
 

@@ -29,11 +29,19 @@ const convolution: Rule = (node, rw) => {
   const groups = Number(node.attrs.groups);
   const planes = depthPlanes(b, x, node.attrs, depthTaps, depths, groups);
   const input = reshape(b, planes, images * depths, (channels / groups) * depthTaps * groups, height, width);
-  const weights = reshape(b, b.one('transpose', [w], { perm: [0, 2, 1, 3, 4] }), filters, depthTaps * own, ...kernel);
+  const weights = reshape(
+    b,
+    b.one('transpose', [w], { perm: [0, 2, 1, 3, 4] }),
+    filters,
+    depthTaps * own,
+    ...kernel,
+  );
   const bias = node.attrs.bias === true ? rest.slice(0, 1) : [];
   const residual = node.attrs.residual === true ? [planesOf(b, rest.at(-1) as Value)] : [];
   const made = b.one('conv', [input, weights, ...bias, ...residual], planeAttrs(node.attrs, WINDOW));
-  return b.one('transpose', [reshape(b, made, images, depths, filters, rows, columns)], { perm: [0, 2, 1, 3, 4] });
+  return b.one('transpose', [reshape(b, made, images, depths, filters, rows, columns)], {
+    perm: [0, 2, 1, 3, 4],
+  });
 };
 
 /** [images, channels, depth, …] as images of their own for each depth. */
@@ -43,7 +51,14 @@ function planesOf(b: GraphBuilder, x: Value): Value {
 }
 
 /** [images, output depths, groups, taps * channels of a group, height, width]: for each output depth the planes its taps meet. */
-function depthPlanes(b: GraphBuilder, x: Value, attrs: Attrs, taps: number, depths: number, groups: number): Value {
+function depthPlanes(
+  b: GraphBuilder,
+  x: Value,
+  attrs: Attrs,
+  taps: number,
+  depths: number,
+  groups: number,
+): Value {
   const [low = 0, high = 0] = [ints(attrs, 'low')[0], ints(attrs, 'high')[0]];
   const [stride = 1, dilation = 1] = [ints(attrs, 'strides')[0], ints(attrs, 'dilations')[0]];
   const [images = 1, channels = 1, , height = 1, width = 1] = dimsOf(x) ?? [];
@@ -54,7 +69,11 @@ function depthPlanes(b: GraphBuilder, x: Value, attrs: Attrs, taps: number, dept
   const turned = b.one('transpose', [split], { perm: [0, 3, 1, 2, 4, 5] });
   const sizes = [images, depths, groups, channels / groups, height, width];
   const parts = range(taps).map((tap) =>
-    b.one('slice', [turned], { starts: [0, tap * dilation, 0, 0, 0, 0], sizes, steps: [1, stride, 1, 1, 1, 1] }),
+    b.one('slice', [turned], {
+      starts: [0, tap * dilation, 0, 0, 0, 0],
+      sizes,
+      steps: [1, stride, 1, 1, 1, 1],
+    }),
   );
   return b.one('concat', parts, { axis: 3 });
 }
@@ -70,8 +89,17 @@ const pooling: Rule = (node, rw) => {
   const flat = reshape(b, node.inputs[0] as Value, images, channels * depth, ...plane);
   const overPlanes = b.one(node.op, [flat], planeAttrs(node.attrs, names));
   // One column for each place of the plane: the window runs along the depth only.
-  const beside: Record<string, number> = { kernel: 1, strides: 1, low: 0, high: 0, dilations: 1, uncounted: 0 };
-  const alongDepth = Object.fromEntries(names.map((name) => [name, [ints(node.attrs, name)[0] ?? 1, beside[name] ?? 0]]));
+  const beside: Record<string, number> = {
+    kernel: 1,
+    strides: 1,
+    low: 0,
+    high: 0,
+    dilations: 1,
+    uncounted: 0,
+  };
+  const alongDepth = Object.fromEntries(
+    names.map((name) => [name, [ints(node.attrs, name)[0] ?? 1, beside[name] ?? 0]]),
+  );
   const columnsFirst = reshape(b, overPlanes, images, channels, depth, rows * columns);
   const overDepth = b.one(node.op, [columnsFirst], { ...node.attrs, ...alongDepth });
   return reshape(b, overDepth, ...out);
@@ -82,5 +110,6 @@ export const EXPAND_VOLUMES: Pass = {
   theme: 'expand',
   level: 0,
   doc: 'Convolution and pooling over three spatial axes become those over two.',
-  run: (graph, context) => applyRules(graph, context, { conv: [convolution], max_pool: [pooling], avg_pool: [pooling] }),
+  run: (graph, context) =>
+    applyRules(graph, context, { conv: [convolution], max_pool: [pooling], avg_pool: [pooling] }),
 };

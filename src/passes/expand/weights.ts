@@ -34,10 +34,12 @@ const asConvolution: Rule = (node, rw) => {
   const b = rw.builder;
   const [x, w, ...bias] = node.inputs as readonly [Value, Value, ...Value[]];
   const [shape, taps] = [dimsOf(x), dimsOf(w)];
-  if (shape === undefined || taps === undefined || (constantOf(w) !== undefined && shape.length < 5)) return undefined;
+  if (shape === undefined || taps === undefined || (constantOf(w) !== undefined && shape.length < 5))
+    return undefined;
   const kernel = taps.slice(2);
   const reach = kernel.map((k, i) => (k - 1) * (ints(node.attrs, 'dilations')[i] ?? 1));
-  const border = (pads: readonly number[], extra: readonly number[]): number[] => reach.map((r, i) => r - (pads[i] ?? 0) + (extra[i] ?? 0));
+  const border = (pads: readonly number[], extra: readonly number[]): number[] =>
+    reach.map((r, i) => r - (pads[i] ?? 0) + (extra[i] ?? 0));
   const low = border(ints(node.attrs, 'low'), []);
   const high = border(ints(node.attrs, 'high'), ints(node.attrs, 'output_padding'));
   const spread = cropped(b, withZeros(b, x, ints(node.attrs, 'strides')), low, high);
@@ -57,7 +59,12 @@ function withZeros(b: GraphBuilder, x: Value, strides: readonly number[]): Value
     if (stride === 1) continue;
     const lifted = b.one('reshape', [y], { shape: shape.toSpliced(axis + 1, 0, 1) });
     const zeros = range(shape.length + 1).map(() => 0);
-    const padded = b.one('pad', [lifted], { low: zeros, high: zeros.with(axis + 1, stride - 1), mode: 'constant', value: 0 });
+    const padded = b.one('pad', [lifted], {
+      low: zeros,
+      high: zeros.with(axis + 1, stride - 1),
+      mode: 'constant',
+      value: 0,
+    });
     const flat = b.one('reshape', [padded], { shape: shape.with(axis, size * stride) });
     const sizes = shape.with(axis, (size - 1) * stride + 1);
     y = b.one('slice', [flat], { starts: shape.map(() => 0), sizes, steps: shape.map(() => 1) });
@@ -68,7 +75,8 @@ function withZeros(b: GraphBuilder, x: Value, strides: readonly number[]): Value
 /** Takes off what negative padding of spatial axes means. */
 function cropped(b: GraphBuilder, x: Value, low: readonly number[], high: readonly number[]): Value {
   const shape = dimsOf(x) ?? [];
-  const cut = (pads: readonly number[], axis: number): number => (axis < 2 ? 0 : Math.max(0, -(pads[axis - 2] ?? 0)));
+  const cut = (pads: readonly number[], axis: number): number =>
+    axis < 2 ? 0 : Math.max(0, -(pads[axis - 2] ?? 0));
   return b.one('slice', [x], {
     starts: shape.map((_, axis) => cut(low, axis)),
     sizes: shape.map((d, axis) => d - cut(low, axis) - cut(high, axis)),
@@ -94,5 +102,6 @@ export const EXPAND_WEIGHTS: Pass = {
   theme: 'expand',
   level: 0,
   doc: 'Grouped convolutions with computed weights become dense; transposed ones with computed weights or over three axes become ordinary.',
-  run: (graph, context) => applyRules(graph, context, { conv: [denseGroups], conv_transpose: [asConvolution] }),
+  run: (graph, context) =>
+    applyRules(graph, context, { conv: [denseGroups], conv_transpose: [asConvolution] }),
 };

@@ -122,7 +122,8 @@ function slopeOf(v: Value, x: Value): number | undefined {
 const leakyMaximum: Rule = (node, rw) => {
   for (const [x, scaled] of bothWays(node)) {
     const slope = slopeOf(scaled, x);
-    if (slope !== undefined && slope >= 0 && slope < 1 && isFloatValue(x)) return rw.builder.one('leaky_relu', [x], { alpha: slope });
+    if (slope !== undefined && slope >= 0 && slope < 1 && isFloatValue(x))
+      return rw.builder.one('leaky_relu', [x], { alpha: slope });
   }
   return undefined;
 };
@@ -137,7 +138,9 @@ const leakyChoice: Rule = (node, rw) => {
   const [x, scaled] = below ? [no, yes] : [yes, no];
   const slope = slopeOf(scaled, x);
   const same = x === test.inputs[0] && sameType(x.type, node.outputs[0]?.type ?? x.type);
-  return same && slope !== undefined && isFloatValue(x) ? rw.builder.one('leaky_relu', [x], { alpha: slope }) : undefined;
+  return same && slope !== undefined && isFloatValue(x)
+    ? rw.builder.one('leaky_relu', [x], { alpha: slope })
+    : undefined;
 };
 
 export const FUSE_ACTIVATIONS: Pass = {

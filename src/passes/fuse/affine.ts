@@ -6,7 +6,15 @@ import type { Node, Value } from '../../ir/graph.js';
 import { elementCount, sameType } from '../../ir/type.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import type { Rewriter } from '../../ops/rewrite.js';
-import { bothWays, dimsOf, knownConstant, range, sameDims, variableAndConstant, vectorAlong } from '../match.js';
+import {
+  bothWays,
+  dimsOf,
+  knownConstant,
+  range,
+  sameDims,
+  variableAndConstant,
+  vectorAlong,
+} from '../match.js';
 import type { Pass } from '../pass.js';
 import { applyRules, type Rule } from '../rules.js';
 
@@ -18,7 +26,8 @@ interface Weighted {
 }
 
 const ones = (n: number): number[] => range(n).map(() => 1);
-const reshape = (b: GraphBuilder, v: Value, shape: readonly number[]): Value => b.one('reshape', [v], { shape });
+const reshape = (b: GraphBuilder, v: Value, shape: readonly number[]): Value =>
+  b.one('reshape', [v], { shape });
 const weightsOf = (node: Node): Value => node.inputs[1] as Value;
 
 const WEIGHTED: Readonly<Record<string, Weighted>> = {
@@ -40,7 +49,10 @@ const WEIGHTED: Readonly<Record<string, Weighted>> = {
       const [channels = 1, perGroup = 1, ...kernel] = shape;
       const groups = Number(node.attrs.groups);
       const split = reshape(b, weightsOf(node), [groups, channels / groups, perGroup, ...kernel]);
-      const product = b.one('mul', [split, reshape(b, factor, [groups, 1, perGroup, ...ones(kernel.length)])]);
+      const product = b.one('mul', [
+        split,
+        reshape(b, factor, [groups, 1, perGroup, ...ones(kernel.length)]),
+      ]);
       return reshape(b, product, shape);
     },
   },
@@ -49,14 +61,24 @@ const WEIGHTED: Readonly<Record<string, Weighted>> = {
 /** The operator behind a value where constants can still join its weights: known ones in single precision, nothing behind them. */
 function openProduct(v: Value, rw: Rewriter): Node | undefined {
   const node = rw.producer(v);
-  const open = node !== undefined && WEIGHTED[node.op] !== undefined && rw.uses(v) === 1 && (node.attrs.act ?? '') === '';
+  const open =
+    node !== undefined &&
+    WEIGHTED[node.op] !== undefined &&
+    rw.uses(v) === 1 &&
+    (node.attrs.act ?? '') === '';
   return open && knownConstant(weightsOf(node)) !== undefined ? node : undefined;
 }
 
 const isSingle = (v: Value): boolean => v.type.dtype === 'f32';
 
 /** The node with other weights and bias; a residual stays last. */
-function remade(b: GraphBuilder, node: Node, weights: Value, bias: Value | undefined, attrs: Attrs = node.attrs): Value {
+function remade(
+  b: GraphBuilder,
+  node: Node,
+  weights: Value,
+  bias: Value | undefined,
+  attrs: Attrs = node.attrs,
+): Value {
   const residual = node.attrs.residual === true ? node.inputs.slice(-1) : [];
   const operands = [node.inputs[0] as Value, weights, ...(bias ? [bias] : []), ...residual];
   return b.one(node.op, operands, { ...attrs, bias: bias !== undefined });
@@ -74,8 +96,18 @@ function perChannel(b: GraphBuilder, c: Value, product: Node): Value | undefined
 const factorBehind: Rule = (node, rw) => {
   const [x, c] = variableAndConstant(node) ?? [];
   const product = x && openProduct(x, rw);
-  if (product === undefined || c === undefined || product.attrs.residual === true || !isSingle(weightsOf(product))) return undefined;
-  if ((node.op === 'div' && c === node.inputs[0]) || !sameType(node.outputs[0]?.type ?? c.type, x?.type ?? c.type)) return undefined;
+  if (
+    product === undefined ||
+    c === undefined ||
+    product.attrs.residual === true ||
+    !isSingle(weightsOf(product))
+  )
+    return undefined;
+  if (
+    (node.op === 'div' && c === node.inputs[0]) ||
+    !sameType(node.outputs[0]?.type ?? c.type, x?.type ?? c.type)
+  )
+    return undefined;
   const b = rw.builder;
   const given = perChannel(b, c, product);
   const bias = biasOf(product);
@@ -90,12 +122,24 @@ const summandBehind: Rule = (node, rw) => {
   for (const [x, c] of bothWays(node)) {
     const product = rw.producer(x);
     const shape = dimsOf(x);
-    if (product === undefined || shape === undefined || WEIGHTED[product.op] === undefined || rw.uses(x) !== 1) continue;
+    if (
+      product === undefined ||
+      shape === undefined ||
+      WEIGHTED[product.op] === undefined ||
+      rw.uses(x) !== 1
+    )
+      continue;
     if ((product.attrs.act ?? '') !== '' || !sameType(node.outputs[0]?.type ?? c.type, x.type)) continue;
-    const vector = knownConstant(c) === undefined ? computedBias(product, c, shape) : perChannel(rw.builder, c, product);
+    const vector =
+      knownConstant(c) === undefined ? computedBias(product, c, shape) : perChannel(rw.builder, c, product);
     const bias = biasOf(product);
     if (vector === undefined || (bias !== undefined && bias.type.dtype !== vector.type.dtype)) continue;
-    return remade(rw.builder, product, weightsOf(product), bias ? rw.builder.one('add', [bias, vector]) : vector);
+    return remade(
+      rw.builder,
+      product,
+      weightsOf(product),
+      bias ? rw.builder.one('add', [bias, vector]) : vector,
+    );
   }
   return undefined;
 };
@@ -108,7 +152,9 @@ function computedBias(product: Node, v: Value, shape: readonly number[]): Value 
 /** Weights [K, N] of a product that nothing stands behind in another precision. */
 function matrixOf(node: Node): Value | undefined {
   const weights = weightsOf(node);
-  return knownConstant(weights) !== undefined && isSingle(weights) && dimsOf(weights)?.length === 2 ? weights : undefined;
+  return knownConstant(weights) !== undefined && isSingle(weights) && dimsOf(weights)?.length === 2
+    ? weights
+    : undefined;
 }
 
 /** (x * c) W is x (c W), row by row. */
@@ -132,7 +178,8 @@ const factorBeforeConvolution: Rule = (node, rw) => {
   const [x, c] = (scaled && variableAndConstant(scaled)) ?? [];
   const [shape, taps] = [dimsOf(input), dimsOf(weights)];
   const open = knownConstant(weights) !== undefined && isSingle(weights);
-  if (x === undefined || c === undefined || shape === undefined || taps === undefined || !open) return undefined;
+  if (x === undefined || c === undefined || shape === undefined || taps === undefined || !open)
+    return undefined;
   if (!sameType(x.type, input.type)) return undefined;
   const b = rw.builder;
   const factor = vectorAlong(b, c, shape, 1);
@@ -151,8 +198,12 @@ const summandBeforeConvolution: Rule = (node, rw) => {
   const [x, c] = (sum && variableAndConstant(sum)) ?? [];
   const [shape, taps, bias] = [dimsOf(input), dimsOf(weights), biasOf(node)];
   const padded = ['low', 'high'].some((side) => (node.attrs[side] as readonly number[]).some((n) => n !== 0));
-  const open = knownConstant(weights) !== undefined && isSingle(weights) && (bias === undefined || knownConstant(bias) !== undefined);
-  if (x === undefined || c === undefined || shape === undefined || taps === undefined || padded || !open) return undefined;
+  const open =
+    knownConstant(weights) !== undefined &&
+    isSingle(weights) &&
+    (bias === undefined || knownConstant(bias) !== undefined);
+  if (x === undefined || c === undefined || shape === undefined || taps === undefined || padded || !open)
+    return undefined;
   const b = rw.builder;
   const vector = sameType(x.type, input.type) ? vectorAlong(b, c, shape, 1) : undefined;
   if (vector === undefined) return undefined;
@@ -162,7 +213,10 @@ const summandBeforeConvolution: Rule = (node, rw) => {
   const product = b.one('mul', [split, reshape(b, vector, [groups, 1, own, 1])]);
   const added = reshape(b, b.one('reduce_sum', [product], { axes: [2, 3], keep: false }), [filters]);
   const operands = [x, weights, bias ? b.one('add', [bias, added]) : added];
-  return b.one('conv', [...operands, ...(node.attrs.residual === true ? node.inputs.slice(-1) : [])], { ...node.attrs, bias: true });
+  return b.one('conv', [...operands, ...(node.attrs.residual === true ? node.inputs.slice(-1) : [])], {
+    ...node.attrs,
+    bias: true,
+  });
 };
 
 /** (x + c) W + bias is x W + (c W + bias). */
@@ -173,7 +227,11 @@ const summandBeforeProduct: Rule = (node, rw) => {
   const shape = dimsOf(node.inputs[0]);
   const bias = biasOf(node);
   if (x === undefined || c === undefined || weights === undefined || shape === undefined) return undefined;
-  if (!sameType(x.type, (node.inputs[0] as Value).type) || (bias !== undefined && knownConstant(bias) === undefined)) return undefined;
+  if (
+    !sameType(x.type, (node.inputs[0] as Value).type) ||
+    (bias !== undefined && knownConstant(bias) === undefined)
+  )
+    return undefined;
   const vector = vectorAlong(rw.builder, c, shape, shape.length - 1);
   if (vector === undefined) return undefined;
   return remadeOver(rw.builder, node, x, weights, throughWeights(rw.builder, vector, weights, bias));
@@ -194,7 +252,8 @@ function remadeOver(b: GraphBuilder, node: Node, x: Value, weights: Value, bias:
 const productOfProducts: Rule = (node, rw) => {
   const inner = rw.soleProducer(node.inputs[0] as Value, 'matmul');
   const [first, second] = [inner && matrixOf(inner), matrixOf(node)];
-  if (inner === undefined || first === undefined || second === undefined || inner.attrs.act !== '') return undefined;
+  if (inner === undefined || first === undefined || second === undefined || inner.attrs.act !== '')
+    return undefined;
   const [k = 0, m = 0] = dimsOf(first) ?? [];
   const [, n = 0] = dimsOf(second) ?? [];
   const [before, bias] = [biasOf(inner), biasOf(node)];

@@ -1,18 +1,24 @@
 // What the engines do while they take a product out of its accumulators: the sum with a tensor of the same shape (convolutions)
 // and an activation. Each joins the product whose only user it is.
 import type { Node, Value } from '../../ir/graph.js';
+import { constantOf } from '../../ir/graph.js';
 import { sameType } from '../../ir/type.js';
 import { ACT_NAMES } from '../../ops/activation.js';
 import type { Rewriter } from '../../ops/rewrite.js';
 import { bothWays, isFloatValue } from '../match.js';
-import { constantOf } from '../../ir/graph.js';
 import type { Pass } from '../pass.js';
 import { applyRules, forEach, mergeTables, type Rule } from '../rules.js';
 
 /** The product behind a value, where nothing has been applied to it yet and it has no other user. */
 function openProduct(v: Value, rw: Rewriter, ops: readonly string[]): Node | undefined {
   const node = rw.producer(v);
-  return node !== undefined && ops.includes(node.op) && rw.uses(v) === 1 && node.attrs.act === '' && isFloatValue(v) ? node : undefined;
+  return node !== undefined &&
+    ops.includes(node.op) &&
+    rw.uses(v) === 1 &&
+    node.attrs.act === '' &&
+    isFloatValue(v)
+    ? node
+    : undefined;
 }
 
 const activated: Rule = (node, rw) => {
@@ -34,7 +40,13 @@ const activatedBeforePool: Rule = (node, rw) => {
 const residual: Rule = (node, rw) => {
   for (const [x, y] of bothWays(node)) {
     const product = openProduct(x, rw, ['conv']);
-    if (product === undefined || product.attrs.residual === true || !sameType(x.type, y.type) || constantOf(y) !== undefined) continue;
+    if (
+      product === undefined ||
+      product.attrs.residual === true ||
+      !sameType(x.type, y.type) ||
+      constantOf(y) !== undefined
+    )
+      continue;
     return rw.builder.one('conv', [...product.inputs, y], { ...product.attrs, residual: true });
   }
   return undefined;
@@ -46,5 +58,16 @@ export const FUSE_EPILOGUE: Pass = {
   level: 1,
   doc: 'Activations behind products and convolutions, and sums behind convolutions, become attributes of them.',
   run: (graph, context) =>
-    applyRules(graph, context, mergeTables({ add: [residual] }, forEach(ACT_NAMES.filter((name) => name !== ''), activated), { relu: [activatedBeforePool] })),
+    applyRules(
+      graph,
+      context,
+      mergeTables(
+        { add: [residual] },
+        forEach(
+          ACT_NAMES.filter((name) => name !== ''),
+          activated,
+        ),
+        { relu: [activatedBeforePool] },
+      ),
+    ),
 };

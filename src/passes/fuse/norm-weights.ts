@@ -1,8 +1,8 @@
 // Scale and bias of a layer norm go into the weights of the products behind it, where all its users are products by constants:
 // (n s + b) W is n (s W) + b W.
 import { constantOf, type Graph, type Node, type Value } from '../../ir/graph.js';
-import { rewriteGraph } from '../../ops/rewrite.js';
 import type { GraphBuilder } from '../../ops/build.js';
+import { rewriteGraph } from '../../ops/rewrite.js';
 import { dimsOf, knownConstant } from '../match.js';
 import type { Pass } from '../pass.js';
 
@@ -16,7 +16,11 @@ interface Affine {
 function takesAffine(node: Node, x: Value): boolean {
   const [a, w, bias] = node.inputs;
   if (node.op !== 'matmul' || a !== x || w === undefined || w === x || w.type.dtype !== 'f32') return false;
-  return knownConstant(w) !== undefined && dimsOf(w)?.length === 2 && (bias === undefined || knownConstant(bias) !== undefined);
+  return (
+    knownConstant(w) !== undefined &&
+    dimsOf(w)?.length === 2 &&
+    (bias === undefined || knownConstant(bias) !== undefined)
+  );
 }
 
 /** Norms with constant scale and bias over the last axis, whose users all take them. */
@@ -36,7 +40,9 @@ function candidates(graph: Graph): Set<Node> {
       const norm = node.op === 'layer_norm' || node.op === 'rms_norm';
       if (!norm || out === undefined || node.inputs.length < 2 || results.has(out)) return false;
       const last = Number(node.attrs.axis) === out.type.shape.length - 1;
-      const constant = node.inputs.slice(1).every((v) => constantOf(v) !== undefined && knownConstant(v) !== undefined);
+      const constant = node.inputs
+        .slice(1)
+        .every((v) => constantOf(v) !== undefined && knownConstant(v) !== undefined);
       return last && constant && (users.get(out) ?? []).every((user) => takesAffine(user, out));
     }),
   );
@@ -47,7 +53,9 @@ function withAffine(b: GraphBuilder, node: Node, { scale, bias }: Affine): reado
   const [k = 1, n = 1] = dimsOf(w) ?? [];
   const column = scale && b.one('reshape', [scale], { shape: [k, 1] });
   const weights = column === undefined ? w : b.one('mul', [w, column]);
-  const row = bias && b.one('reshape', [b.one('matmul', [b.one('reshape', [bias], { shape: [1, k] }), w])], { shape: [n] });
+  const row =
+    bias &&
+    b.one('reshape', [b.one('matmul', [b.one('reshape', [bias], { shape: [1, k] }), w])], { shape: [n] });
   const sum = row !== undefined && own !== undefined ? b.one('add', [row, own]) : (row ?? own);
   return b.node('matmul', [x, weights, ...(sum ? [sum] : [])], { ...node.attrs, bias: sum !== undefined });
 }

@@ -3,7 +3,17 @@
 import type { Node, Value } from '../../ir/graph.js';
 import { sameType } from '../../ir/type.js';
 import type { Rewriter } from '../../ops/rewrite.js';
-import { bothWays, dimsOf, isFloatValue, knownConstant, madeBy, range, sameDims, scalarOf, variableAndConstant } from '../match.js';
+import {
+  bothWays,
+  dimsOf,
+  isFloatValue,
+  knownConstant,
+  madeBy,
+  range,
+  sameDims,
+  scalarOf,
+  variableAndConstant,
+} from '../match.js';
 import type { Pass } from '../pass.js';
 import { applyRules, type Rule } from '../rules.js';
 
@@ -54,7 +64,8 @@ function sumWithEpsilon(v: Value): Root {
   const sum = madeBy(v, 'add');
   for (const [variance, c] of sum ? bothWays(sum) : []) {
     const epsilon = scalarOf(c);
-    if (epsilon !== undefined && epsilon >= 0 && epsilon < 1) return { variance: unclipped(variance), epsilon };
+    if (epsilon !== undefined && epsilon >= 0 && epsilon < 1)
+      return { variance: unclipped(variance), epsilon };
   }
   return { variance: unclipped(v), epsilon: 0 };
 }
@@ -72,7 +83,9 @@ function normOf(numerator: Value, root: Root, rw: Rewriter): Value | undefined {
 
 function rmsNorm(x: Value, { variance, epsilon }: Root, rw: Rewriter): Value | undefined {
   const mean = meanOf(variance);
-  return mean !== undefined && squareOf(mean.x) === x ? rw.builder.one('rms_norm', [x], { axis: mean.axis, epsilon }) : undefined;
+  return mean !== undefined && squareOf(mean.x) === x
+    ? rw.builder.one('rms_norm', [x], { axis: mean.axis, epsilon })
+    : undefined;
 }
 
 /** (x - mean x) over the root of the mean of its square, or of mean x^2 - (mean x)^2. */
@@ -82,7 +95,9 @@ function layerNorm(centred: Value, { variance, epsilon }: Root, rw: Rewriter): V
   if (x === undefined || axis === undefined) return undefined;
   const spread = meanOf(variance);
   const direct = spread !== undefined && spread.axis === axis && isCentred(squareOf(spread.x), x, axis);
-  return direct || isMeanOfSquares(variance, x, axis) ? rw.builder.one('layer_norm', [x], { axis, epsilon }) : undefined;
+  return direct || isMeanOfSquares(variance, x, axis)
+    ? rw.builder.one('layer_norm', [x], { axis, epsilon })
+    : undefined;
 }
 
 /** x of x - mean(x). */
@@ -142,7 +157,8 @@ const NORMS = ['layer_norm', 'rms_norm'];
 const scale: Rule = (node, rw) => {
   const [x, c] = variableAndConstant(node) ?? [];
   const norm = x && NORMS.map((op) => rw.soleProducer(x, op)).find((n) => n !== undefined);
-  if (norm === undefined || c === undefined || norm.attrs.scale === true || norm.attrs.bias === true) return undefined;
+  if (norm === undefined || c === undefined || norm.attrs.scale === true || norm.attrs.bias === true)
+    return undefined;
   const factor = perElement(node, norm, c, rw);
   return factor && rw.builder.one(norm.op, [norm.inputs[0] as Value, factor], { ...norm.attrs, scale: true });
 };
@@ -160,5 +176,6 @@ export const FUSE_NORMS: Pass = {
   theme: 'fuse',
   level: 1,
   doc: 'Layer norm and RMS norm as exporters write them out become one operator, with the factors and summands behind it.',
-  run: (graph, context) => applyRules(graph, context, { div: [quotient], mul: [product, scale], add: [bias] }),
+  run: (graph, context) =>
+    applyRules(graph, context, { div: [quotient], mul: [product, scale], add: [bias] }),
 };

@@ -12,7 +12,8 @@ const PANEL = 128;
 /** What products must have in common; undefined for a node that joins none. */
 function groupKey(node: Node): string | undefined {
   const [x, w, bias] = node.inputs;
-  if (node.op !== 'matmul' || x === undefined || w === undefined || knownConstant(w) === undefined) return undefined;
+  if (node.op !== 'matmul' || x === undefined || w === undefined || knownConstant(w) === undefined)
+    return undefined;
   const shape = dimsOf(w);
   if (shape?.length !== 2 || (shape[1] ?? 0) % PANEL !== 0 || dimsOf(x) === undefined) return undefined;
   if (bias !== undefined && knownConstant(bias) === undefined) return undefined;
@@ -29,14 +30,29 @@ function groupsOf(graph: Graph): Map<Node, readonly Node[]> {
     if (group === undefined) byKey.set(key, [node]);
     else group.push(node);
   }
-  return new Map([...byKey.values()].filter((g) => g.length > 1).flatMap((g) => g.map((node) => [node, g] as const)));
+  return new Map(
+    [...byKey.values()].filter((g) => g.length > 1).flatMap((g) => g.map((node) => [node, g] as const)),
+  );
 }
 
 /** The results of all products of a group, as slices of one. */
 function joined(b: GraphBuilder, x: Value, group: readonly Node[]): Map<Node, Value> {
   const [first] = group as readonly [Node, ...Node[]];
-  const weights = b.one('concat', group.map((node) => node.inputs[1] as Value), { axis: 1 });
-  const bias = first.attrs.bias === true ? [b.one('concat', group.map((node) => node.inputs[2] as Value), { axis: 0 })] : [];
+  const weights = b.one(
+    'concat',
+    group.map((node) => node.inputs[1] as Value),
+    { axis: 1 },
+  );
+  const bias =
+    first.attrs.bias === true
+      ? [
+          b.one(
+            'concat',
+            group.map((node) => node.inputs[2] as Value),
+            { axis: 0 },
+          ),
+        ]
+      : [];
   const product = b.one('matmul', [x, weights, ...bias], first.attrs);
   const shape = dimsOf(product) ?? [];
   const axis = shape.length - 1;
@@ -45,7 +61,10 @@ function joined(b: GraphBuilder, x: Value, group: readonly Node[]): Map<Node, Va
   for (const node of group) {
     const columns = dimsOf(node.inputs[1])?.[1] ?? 0;
     const starts = range(shape.length).map((i) => (i === axis ? at : 0));
-    slices.set(node, b.one('slice', [product], { starts, sizes: shape.with(axis, columns), steps: shape.map(() => 1) }));
+    slices.set(
+      node,
+      b.one('slice', [product], { starts, sizes: shape.with(axis, columns), steps: shape.map(() => 1) }),
+    );
     at += columns;
   }
   return slices;
@@ -63,7 +82,8 @@ export const FUSE_PROJECTIONS: Pass = {
       const group = groups.get(old);
       if (group === undefined) return undefined;
       if (group[0] === old && context.rewrite())
-        for (const [member, value] of joined(rw.builder, node.inputs[0] as Value, group)) results.set(member, value);
+        for (const [member, value] of joined(rw.builder, node.inputs[0] as Value, group))
+          results.set(member, value);
       const result = results.get(old);
       return result && [result];
     });

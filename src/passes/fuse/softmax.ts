@@ -7,7 +7,10 @@ import type { Pass } from '../pass.js';
 import { applyRules, type Rule } from '../rules.js';
 
 /** x and the axis of a reduction along one axis that is kept. */
-function alongOne(v: Value | undefined, op: string): { readonly x: Value; readonly axis: number } | undefined {
+function alongOne(
+  v: Value | undefined,
+  op: string,
+): { readonly x: Value; readonly axis: number } | undefined {
   const node = madeBy(v, op);
   const x = node?.inputs[0];
   const axes = (node?.attrs.axes ?? []) as readonly number[];
@@ -60,5 +63,6 @@ export const FUSE_SOFTMAX: Pass = {
   theme: 'fuse',
   level: 1,
   doc: 'Softmax and log-softmax as exporters write them out become one operator each.',
-  run: (graph, context) => applyRules(graph, context, { div: [quotient], mul: [product], log: [logarithm], sub: [difference] }),
+  run: (graph, context) =>
+    applyRules(graph, context, { div: [quotient], mul: [product], log: [logarithm], sub: [difference] }),
 };

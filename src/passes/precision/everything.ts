@@ -1,9 +1,10 @@
 // --auto-cast all: arithmetic in single precision becomes 16-bit; the engines still compute inside an instruction in single
 // precision and round results once. Graph inputs and outputs keep their types, casts stand at the border. What stays in single
 // precision is the list below, each with its reason.
+
+import { isFloat, isInteger } from '../../base/dtype.js';
 import type { Graph, Node, Region, Value } from '../../ir/graph.js';
 import { constantOf, producer } from '../../ir/graph.js';
-import { isFloat, isInteger } from '../../base/dtype.js';
 import { type Rewriter, rewriteGraph } from '../../ops/rewrite.js';
 import { OPERATORS } from '../../ops/table.js';
 import { smallNumbers } from '../match.js';
@@ -13,12 +14,39 @@ import { clamped, isExact, isNarrow, narrowed, rangeOf, widened } from './narrow
 /** Angles: a 16-bit angle of some hundred radians is off by a radian, so whatever computes one stays. */
 const ANGLE_FUNCTIONS = new Set(['sin', 'cos', 'tan']);
 /** Operators through which an angle is followed back to where it begins. */
-const ANGLE_ARITHMETIC = new Set(['add', 'sub', 'mul', 'div', 'mod', 'fmod', 'neg', 'floor', 'cast', 'reshape', 'transpose', 'broadcast', 'concat', 'slice', 'gather', 'where', 'cumsum']);
+const ANGLE_ARITHMETIC = new Set([
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'mod',
+  'fmod',
+  'neg',
+  'floor',
+  'cast',
+  'reshape',
+  'transpose',
+  'broadcast',
+  'concat',
+  'slice',
+  'gather',
+  'where',
+  'cumsum',
+]);
 /** Sums and products of many: each result goes into the next, and positions are made so. */
 const RUNNING = new Set(['cumsum', 'cumprod', 'reduce_prod']);
 const COMPARISONS = new Set(['eq', 'ne', 'lt', 'le', 'gt', 'ge']);
 /** Operators that only move elements. */
-const MOVES = new Set(['reshape', 'transpose', 'broadcast', 'slice', 'concat', 'pad', 'gather', 'dynamic_slice']);
+const MOVES = new Set([
+  'reshape',
+  'transpose',
+  'broadcast',
+  'slice',
+  'concat',
+  'pad',
+  'gather',
+  'dynamic_slice',
+]);
 /** Operands after the first that products and norms add or multiply in single precision at no cost. */
 const WIDE_OPERANDS: Readonly<Record<string, (node: Node) => readonly number[]>> = {
   matmul: (node) => (node.attrs.bias === true ? [2] : []),
@@ -40,7 +68,8 @@ function angleNodes(region: Region, found: Set<Node>): Set<Node> {
     found.add(node);
     for (const v of node.inputs) {
       const before = producer(v);
-      if (before !== undefined && (ANGLE_ARITHMETIC.has(before.op) || isOuterProduct(before))) pending.push(before);
+      if (before !== undefined && (ANGLE_ARITHMETIC.has(before.op) || isOuterProduct(before)))
+        pending.push(before);
     }
   }
   return found;
@@ -64,7 +93,12 @@ function comesFromIntegers(node: Node, context: PassContext): boolean {
 
 /** A value in single precision that is computed so: no input, no 16-bit value widened. */
 function isWide(v: Value, { narrow }: PassContext): boolean {
-  return v.type.dtype === 'f32' && producer(v) !== undefined && !isNarrow(v, narrow) && producer(v)?.regions.length === 0;
+  return (
+    v.type.dtype === 'f32' &&
+    producer(v) !== undefined &&
+    !isNarrow(v, narrow) &&
+    producer(v)?.regions.length === 0
+  );
 }
 
 /** A constant below the least normal value of the type keeps a division or a root from failing: it must not become 0. */
@@ -78,9 +112,16 @@ function hasTinyConstant(node: Node, { narrow }: PassContext): boolean {
 }
 
 /** Whether the node computes in single precision. */
-function stays(node: Node, old: Node, rw: Rewriter, angles: ReadonlySet<Node>, context: PassContext): boolean {
+function stays(
+  node: Node,
+  old: Node,
+  rw: Rewriter,
+  angles: ReadonlySet<Node>,
+  context: PassContext,
+): boolean {
   if (node.regions.length > 0 || angles.has(old) || RUNNING.has(node.op)) return true;
-  if (COMPARISONS.has(node.op)) return !node.inputs.every((v) => isNarrow(v, context.narrow) || isExactConstant(v, rw, context));
+  if (COMPARISONS.has(node.op))
+    return !node.inputs.every((v) => isNarrow(v, context.narrow) || isExactConstant(v, rw, context));
   return comesFromIntegers(node, context) || hasTinyConstant(node, context);
 }
 
@@ -88,20 +129,35 @@ function isExactConstant(v: Value, rw: Rewriter, { narrow }: PassContext): boole
   return constantOf(v) !== undefined && v.type.dtype === 'f32' && isExact(rw.builder, v, narrow);
 }
 
-function visit(node: Node, old: Node, rw: Rewriter, angles: ReadonlySet<Node>, context: PassContext): readonly Value[] | undefined {
+function visit(
+  node: Node,
+  old: Node,
+  rw: Rewriter,
+  angles: ReadonlySet<Node>,
+  context: PassContext,
+): readonly Value[] | undefined {
   const { narrow } = context;
   const b = rw.builder;
   const floats = [...node.inputs, ...node.outputs].some((v) => v.type.dtype === 'f32');
   if (!floats || isBorder(node, context)) return undefined;
   if (stays(node, old, rw, angles, context)) {
     // Constants may meet 16-bit values further on, and must be in their range there.
-    const inputs = node.regions.length > 0 ? node.inputs : node.inputs.map((v) => (constantOf(v) ? clamped(b, v, narrow) : v));
+    const inputs =
+      node.regions.length > 0
+        ? node.inputs
+        : node.inputs.map((v) => (constantOf(v) ? clamped(b, v, narrow) : v));
     return inputs.every((v, i) => v === node.inputs[i]) ? undefined : b.node(node.op, inputs, node.attrs);
   }
   const wide = WIDE_OPERANDS[node.op]?.(node) ?? [];
-  const inputs = node.inputs.map((v, i) => (wide.includes(i) && constantOf(v) !== undefined ? v : narrowed(b, v, narrow)));
+  const inputs = node.inputs.map((v, i) =>
+    wide.includes(i) && constantOf(v) !== undefined ? v : narrowed(b, v, narrow),
+  );
   const attrs = 'out' in node.attrs && node.attrs.out === 'f32' ? { ...node.attrs, out: '' } : node.attrs;
-  const results = b.node(node.op, inputs, node.op === 'cast' && node.attrs.to === 'f32' ? { ...attrs, to: narrow } : attrs);
+  const results = b.node(
+    node.op,
+    inputs,
+    node.op === 'cast' && node.attrs.to === 'f32' ? { ...attrs, to: narrow } : attrs,
+  );
   return results.map((v, i) => (v.type.dtype !== node.outputs[i]?.type.dtype ? widened(b, v) : v));
 }
 

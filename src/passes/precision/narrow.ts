@@ -14,7 +14,7 @@ const GREATEST_CODE: Readonly<Record<Narrow, number>> = { bf16: 0x7f7f, f16: 0x7
 /** Code of the least normal value. */
 const LEAST_CODE: Readonly<Record<Narrow, number>> = { bf16: 0x0080, f16: 0x0400 };
 
-function valueOf(type: Narrow, code: number): number {
+function decoded(type: Narrow, code: number): number {
   const value = new Float32Array(1);
   decodeSmallFloats(type, Uint16Array.of(code), value);
   return value[0] ?? 0;
@@ -22,7 +22,7 @@ function valueOf(type: Narrow, code: number): number {
 
 /** Greatest finite and least normal magnitude. */
 export function rangeOf(type: Narrow): { readonly greatest: number; readonly least: number } {
-  return { greatest: valueOf(type, GREATEST_CODE[type]), least: valueOf(type, LEAST_CODE[type]) };
+  return { greatest: decoded(type, GREATEST_CODE[type]), least: decoded(type, LEAST_CODE[type]) };
 }
 
 /** The value in the narrow type, where it is in single precision; other types stay. */
@@ -43,7 +43,8 @@ export function isNarrow(v: Value, type: Narrow): boolean {
 export function clamped(b: GraphBuilder, v: Value, type: Narrow): Value {
   const { greatest } = rangeOf(type);
   const numbers = v.type.dtype === 'f32' ? smallNumbers(v) : undefined;
-  if (numbers === undefined || !Array.from(numbers).some((x) => Number.isFinite(x) && Math.abs(x) > greatest)) return v;
+  if (numbers === undefined || !Array.from(numbers).some((x) => Number.isFinite(x) && Math.abs(x) > greatest))
+    return v;
   const limit = b.scalar('f32', greatest / 4);
   const magnitude = b.one('abs', [v]);
   const beyond = b.one('gt', [magnitude, b.scalar('f32', greatest)]);

@@ -10,13 +10,26 @@ import { narrowed } from './narrow.js';
 const PRODUCTS = new Set(['matmul', 'conv', 'conv_transpose']);
 
 /** Source operators that are no products of the model, though products stand for them. */
-const NOT_PRODUCTS = new Set(['Resize', 'Upsample', 'LRN', 'DFT', 'STFT', 'MelWeightMatrix', 'AffineGrid', 'GridSample', 'CumSum']);
+const NOT_PRODUCTS = new Set([
+  'Resize',
+  'Upsample',
+  'LRN',
+  'DFT',
+  'STFT',
+  'MelWeightMatrix',
+  'AffineGrid',
+  'GridSample',
+  'CumSum',
+]);
 const NOT_PRODUCTS_PREFIX = 'aten::upsample';
 
 export function isSourceProduct(node: Node): boolean {
   if (!PRODUCTS.has(node.op)) return false;
   const names = node.origins.flatMap((origin) => (origin.op === undefined ? [] : [origin.op]));
-  return names.length === 0 || names.some((name) => !NOT_PRODUCTS.has(name) && !name.startsWith(NOT_PRODUCTS_PREFIX));
+  return (
+    names.length === 0 ||
+    names.some((name) => !NOT_PRODUCTS.has(name) && !name.startsWith(NOT_PRODUCTS_PREFIX))
+  );
 }
 
 function castOperands(node: Node, rw: Rewriter, { narrow }: PassContext): readonly Value[] | undefined {
@@ -33,5 +46,7 @@ export const CAST_PRODUCTS: Pass = {
   needs: ['lowerable'],
   doc: '--auto-cast matmult: operands of products and convolutions become 16-bit, their results stay in single precision.',
   run: (graph, context) =>
-    context.autoCast === 'matmult' ? rewriteGraph(graph, (node, rw) => castOperands(node, rw, context)) : graph,
+    context.autoCast === 'matmult'
+      ? rewriteGraph(graph, (node, rw) => castOperands(node, rw, context))
+      : graph,
 };

@@ -5,8 +5,8 @@ import { elementCount } from '../../../ir/type.js';
 import type { LowerContext } from '../context.js';
 import { defaultPartition } from '../context.js';
 import type { Kernel } from '../kernel.js';
-import { move } from '../move.js';
-import { broadcastView, dramView, permuteView, reshapeView, sliceView, viewShape, type View } from '../view.js';
+import { laneAxes, move } from '../move.js';
+import { broadcastView, chipAxes, dramView, permuteView, reshapeView, sliceView, viewShape, type View } from '../view.js';
 
 const ints = (node: Node, name: string): readonly number[] => node.attrs[name] as readonly number[];
 
@@ -27,9 +27,27 @@ const reshape: Kernel = (c, node) => {
   const out = node.outputs[0] as Value;
   const shape = c.shape(out);
   if (asView(c, node, (v) => reshapeView(v, shape))) return;
-  // No place allows it: through row-major DRAM, where every reshape is free.
+  // No place allows it. A dense copy where the value lies often does; else row-major DRAM, where every reshape is free.
+  const dense = denseCopy(c, node.inputs[0] as Value, shape);
+  if (dense !== undefined) {
+    c.define(out, dense);
+    return;
+  }
   c.define(out, dramView(rowMajor(c, node.inputs[0] as Value).panels[0] as never, c.dtype(out), shape));
 };
+
+/** The value on chip with the same axes on partitions and the others dense, seen under `shape`; undefined where that is no view. */
+function denseCopy(c: LowerContext, v: Value, shape: readonly number[]): View | undefined {
+  const place = c.place(v);
+  const partition = place.space === 'sbuf' ? laneAxes(place) : (c.plan.wanted.get(v) ?? defaultPartition(c.shape(v)));
+  if (!c.fits(v, partition) || (place.space === 'sbuf' && place.p0 % 128 !== 0)) return undefined;
+  const { axes } = chipAxes(c.shape(v), partition);
+  const sketch: View = { space: 'sbuf', dtype: c.dtype(v), panels: [], axes, p0: 0, f0: 0 };
+  if (reshapeView(sketch, shape) === undefined) return undefined;
+  const dst = c.b.sbuf(v.name, c.dtype(v), c.shape(v), partition);
+  move(c.b, dst, place, c.mayCrossPe(v));
+  return reshapeView(dst, shape);
+}
 
 /** The value in DRAM, dense and row-major. */
 export function rowMajor(c: LowerContext, v: Value): View {
@@ -60,6 +78,12 @@ const broadcast: Kernel = (c, node) => {
 };
 
 const slice: Kernel = (c, node) => {
+  const x = node.inputs[0] as Value;
+  const steps = ints(node, 'steps');
+  // Every other element of DRAM would be a transfer row of its own: engines stride for nothing.
+  const strided = steps.some((s) => s !== 1) && elementCount(c.shape(node.outputs[0] as Value)) > 64;
+  const partition = c.plan.wanted.get(x) ?? defaultPartition(c.shape(x));
+  if (strided && c.places(x).every((p) => p.space === 'dram') && c.fits(x, partition)) c.fetch(x, partition);
   asView(c, node, (v) => sliceView(v, ints(node, 'starts'), ints(node, 'sizes'), ints(node, 'steps')));
 };
 

@@ -212,10 +212,10 @@ const dynamicLinear =
     const place = c.one('neg', [c.one('div', [low, scale])]);
     const zeroPoint = clampNumbers(c, c.one('round', [place]), 0, top);
     const inverse = c.one('div', [c.constantF('f32', 1), scale]);
-    const placed = c.one('round', [c.one('add', [c.one('mul', [x, inverse]), zeroPoint])]);
+    const placed = c.one('add', [c.one('round', [c.one('mul', [x, inverse])]), zeroPoint]);
     const grid = c.cast(clampNumbers(c, placed, 0, 255), 'u8');
     const sums = c.cast(integerProduct(c, grid, c.cast(zeroPoint, 'i32'), w, undefined), 'f32');
-    const real = c.one('mul', [sums, c.one('mul', [vector(c, 'f32', w.scales), scale])]);
+    const real = c.one('mul', [c.one('mul', [sums, scale]), vector(c, 'f32', w.scales)]);
     const out = packed.bias === undefined ? real : c.one('add', [real, packed.bias]);
     return relu(c, out, withRelu);
   };

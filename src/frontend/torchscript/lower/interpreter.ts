@@ -6,12 +6,11 @@ import { openLibrary } from '../code/library.js';
 import { callFunction, callMethod, callOperator } from './calls.js';
 import { evaluateExpr } from './expressions.js';
 import type { Lowering } from './lowering.js';
-import type { LoopPolicy } from './loop-policy.js';
 import { type Machine, malformedProgram } from './machine.js';
 import { ModuleTree } from './module-tree.js';
 import { assignTo, executeBlock } from './statements.js';
 
-export function newMachine(archive: TorchArchive, c: Lowering, loops?: LoopPolicy): Machine {
+export function newMachine(archive: TorchArchive, c: Lowering): Machine {
   const library = openLibrary(archive.code, archive.file);
   const layouts = new Map<string, ClassLayout>();
   const problems: Diagnostic[] = [];
@@ -21,7 +20,7 @@ export function newMachine(archive: TorchArchive, c: Lowering, loops?: LoopPolic
     c,
     tree: new ModuleTree(c),
     problems,
-    loops,
+    loops: undefined,
     frames: [],
     statements: 0,
     layoutOf(name, at) {

@@ -164,6 +164,12 @@ export class Lowering {
     return copy;
   }
 
+  /** Other content for a storage, not written by the program. */
+  replace(storage: Storage, value: Value): void {
+    storage.value = value;
+    storage.version++;
+  }
+
   /** Two storages are perhaps one. */
   rival(a: Storage, b: Storage): void {
     a.rivals = [...a.rivals, b];

@@ -52,7 +52,7 @@ export interface Machine {
   readonly tree: ModuleTree;
   /** Unsupported uses noted so far; interpretation goes on to list them all. */
   readonly problems: Diagnostic[];
-  readonly loops: LoopPolicy | undefined;
+  loops: LoopPolicy | undefined;
   /** Frames of the calls open now, outermost first. */
   readonly frames: Frame[];
   statements: number;
