@@ -30,6 +30,7 @@ import { FUSE_SOFTMAX } from './fuse/softmax.js';
 import type { AutoCast, PassGroup, PipelineEntry } from './pass.js';
 import { CAST_ALL } from './precision/everything.js';
 import { CAST_PRODUCTS } from './precision/products.js';
+import { CAST_RESULTS } from './precision/results.js';
 import { passesOf, type RunOptions, runPipeline } from './run.js';
 
 /** Rounds after which a group stops, changed or not: its passes move things towards one end, so more are never needed. */
@@ -73,6 +74,7 @@ export const PIPELINE: readonly PipelineEntry[] = [
   FUSE_PROJECTIONS,
   CAST_PRODUCTS,
   CAST_ALL,
+  CAST_RESULTS,
   CLEAN,
 ];
 

@@ -233,19 +233,15 @@ export class Builder {
 
   /** dst[p, i] = base + p * perPartition + i * step (the flattened free index), on POOL, or DVE where there is none. */
   iota(dst: View, base: number, perPartition: number, steps: readonly [number, number, number, number]): void {
-    const [first, ...more] = tile([dst]);
-    if (first === undefined || more.length > 0) throw bug('E1307', 'iota over several access patterns');
     const engine = this.affineEngine();
-    this.emit(engine, { m: 'IOTA', dst: first.aps[0], base, perPartition, steps } as never);
-    this.charge(engine, first.aps[0] as BufferAp, 1);
+    this.emit(engine, { m: 'IOTA', dst: singleAp(dst), base, perPartition, steps } as never);
+    this.charge(engine, singleAp(dst), 1);
   }
 
   affineSelect(dst: View, src: View, compare: Comparison, base: number, perPartition: number, steps: readonly [number, number, number, number], fill: number): void {
-    const [first, ...more] = tile([dst, src]);
-    if (first === undefined || more.length > 0) throw bug('E1307', 'an affine select over several access patterns');
     const engine = this.affineEngine();
-    this.emit(engine, { m: 'AFFINE_SELECT', dst: first.aps[0], src: first.aps[1], compare, base, perPartition, steps, fill } as never);
-    this.charge(engine, first.aps[0] as BufferAp, 1);
+    this.emit(engine, { m: 'AFFINE_SELECT', dst: singleAp(dst), src: singleAp(src), compare, base, perPartition, steps, fill } as never);
+    this.charge(engine, singleAp(dst), 1);
   }
 
   /** Moves elements between any two views of one shape and element size; cut over several queues where large. */

@@ -217,8 +217,11 @@ export interface Tiled {
  * where a partition range cannot be addressed: callers bring operands into one layout first (see compatible()).
  */
 export function tile(views: readonly View[], dims = 4): Tiled[] {
+  return tileAxes(views, sortedJointAxes(views), dims);
+}
+
+function tileAxes(views: readonly View[], joint: readonly JointAxis[], dims: number): Tiled[] {
   if (views[0]?.axes.some((a) => a.n === 0)) return [];
-  const joint = jointAxes(views);
   const onPartitions = joint.filter((a) => a.p.some((x) => x !== 0));
   for (const a of onPartitions) {
     if (a.p.some((x) => x !== a.p[0])) throw bug('E1302', 'operands of one instruction lie on different partitions');
@@ -303,9 +306,9 @@ function ap(
   return { space: v.space, dtype: v.dtype, start, parts, base: f * CHIP_DTYPE_BYTES[v.dtype], counts, strides, buffer };
 }
 
-/** The one access pattern of a view that needs just one; throws where it needs several. */
+/** The one access pattern of a view that needs just one, elements in logical order; throws where it needs several. */
 export function singleAp(v: View): BufferAp {
-  const tiles = tile([v]);
+  const tiles = tileAxes([v], jointAxes([v]), 4);
   const first = tiles[0]?.aps[0];
   if (first === undefined || tiles.length !== 1) throw bug('E1304', `a view of shape ${viewShape(v).join('x')} needs ${tiles.length} access patterns`);
   return first;
@@ -314,7 +317,7 @@ export function singleAp(v: View): BufferAp {
 /** Whether engines can process the views together, element by element, where they lie. */
 export function compatible(views: readonly View[]): boolean {
   if (views.some((v) => v.space === 'dram')) return false;
-  const joint = jointAxes(views);
+  const joint = sortedJointAxes(views);
   if (joint.some((a) => a.p.some((x) => x !== a.p[0]))) return false;
   const lane = joint.find((a) => a.p[0] === 1);
   const jumps = joint.filter((a) => a !== lane && (a.p[0] ?? 0) !== 0);

@@ -1,6 +1,8 @@
 // Every command, in the order of `neffc --help`: the one list from which the program and docs/cli.md follow.
 import type { CommandSpec } from '../command.js';
 import { COMPILE } from './compile.js';
+import { DUMP } from './dump.js';
 import { RUN } from './run.js';
+import { VERIFY } from './verify.js';
 
-export const COMMANDS: readonly CommandSpec[] = [COMPILE, RUN];
+export const COMMANDS: readonly CommandSpec[] = [COMPILE, DUMP, RUN, VERIFY];

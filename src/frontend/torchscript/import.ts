@@ -65,8 +65,7 @@ export function interpreted<T>(
       else if (error instanceof DecodeLoop) {
         onLoop?.(error);
         throw error.error;
-      }
-      else if (error instanceof Raised) throw raised(error);
+      } else if (error instanceof Raised) throw raised(error);
       else if (error instanceof RangeError) throw tooDeep(options.file, error);
       else throw error;
     }
@@ -87,9 +86,20 @@ function run<T>(
   const self = m.tree.item(archive.data, '') as ObjectItem;
   const def = forwardOf(m, self, options.file);
   const { args, names } = bindInputs(m, def, options.inputShapes, assumed);
-  const result = m.call(def, [self, ...args], new Map(), '');
+  const result = callForward(m, def, [self, ...args]);
   if (m.problems.length > 0) throw new NeffcError(m.problems, EXIT.unsupported);
   return finish(m, result, names);
+}
+
+/** What is not supported before a decoding loop is said before anything of the loop. */
+function callForward(m: Machine, def: FunctionDef, args: readonly Item[]): Item {
+  try {
+    return m.call(def, args, new Map(), '');
+  } catch (error) {
+    if (error instanceof DecodeLoop && m.problems.length > 0)
+      throw new NeffcError(m.problems, EXIT.unsupported);
+    throw error;
+  }
 }
 
 function forwardOf(m: Machine, self: ObjectItem, file: string): FunctionDef {
@@ -98,7 +108,9 @@ function forwardOf(m: Machine, self: ObjectItem, file: string): FunctionDef {
   const def = layout.methods.get('forward');
   if (def !== undefined) return def;
   const methods = [...layout.methods.keys()].join(', ');
-  throw usageError('E2024', `the model has no method forward${methods === '' ? '' : `; it has ${methods}`}`, { file });
+  throw usageError('E2024', `the model has no method forward${methods === '' ? '' : `; it has ${methods}`}`, {
+    file,
+  });
 }
 
 function raised({ message, place }: Raised): NeffcError {
@@ -113,5 +125,7 @@ function raised({ message, place }: Raised): NeffcError {
 
 /** The JavaScript stack is the last limit of nesting. */
 function tooDeep(file: string, error: RangeError): Error {
-  return /call stack/i.test(error.message) ? badInput('E3378', 'the program nests calls and expressions too deep', { file }) : error;
+  return /call stack/i.test(error.message)
+    ? badInput('E3378', 'the program nests calls and expressions too deep', { file })
+    : error;
 }

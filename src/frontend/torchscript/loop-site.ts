@@ -1,16 +1,13 @@
 // A decoding loop of a TorchScript model taken apart: the graph before it, the graph of each iteration, the graph behind it.
 // What the loop carries may grow from iteration to iteration (tokens so far, a list of results): iteration t is interpreted
-// with the shapes and numbers that it has at t. The recogniser of decoders (driver) works on these graphs as on an ONNX Loop.
+// with the shapes and numbers that it has at t. The recogniser of decoders works on these graphs as on an ONNX Loop.
 import { bug, EXIT, NeffcError } from '../../base/diagnostic.js';
 import type { Graph } from '../../ir/graph.js';
 import type { TorchArchive } from './archive/read.js';
-import { truthOf } from './aten/scalars.js';
 import { type ImportOptions, interpreted, type OutputStructure } from './import.js';
-import { DecodeLoop } from './lower/data-loop.js';
-import type { Item } from './lower/items.js';
-import type { LoopHead, LoopPolicy, WhileStmt } from './lower/loop-policy.js';
-import { assignedNames, type Cut, cut, leap, type LoopState, snapshot } from './lower/loop-state.js';
-import type { Machine } from './lower/machine.js';
+import type { WhileStmt } from './lower/loop-policy.js';
+import type { Cut } from './lower/loop-state.js';
+import { Abandoned, LoopTracer, type TracedStep, type TraceOptions } from './lower/loop-tracer.js';
 import { flattenOutputs } from './lower/outputs.js';
 import { prune } from './lower/prune.js';
 
@@ -21,7 +18,7 @@ export interface LoopPart {
   readonly outputs: readonly string[];
 }
 
-/** One iteration. Results: the condition if it is computed, then the carried leaves (equal names are the next values). */
+/** One iteration. Results: the condition if it is computed, then the leaves that change (equal names are the next values). */
 export interface LoopStep extends LoopPart {
   /** Whether the loop goes on: decided when compiling, or result 0 of the graph. */
   readonly again: boolean | 'computed';
@@ -38,82 +35,18 @@ export interface LoopSite {
   readonly inputNames: readonly string[];
   /** From the model's inputs to the state at the head of the loop: all carried leaves, and the context that is used. */
   readonly prologue: LoopPart;
-  /** Iteration t, from 0. E3379 for a t that has to be reached by running beyond what was run. */
+  /** Iteration t, from 0. Throws where the model is not valid at t (beyond its table of positions, say). */
   step(t: number): LoopStep;
   /** From the state after `count` iterations to the model's outputs. */
   epilogue(count: number): LoopEnd;
 }
 
-/** Iterations run one after the other before a leap. */
-const RUN = 2;
+/** Iterations interpreted in one run. */
+const TOGETHER = 64;
 
-class LoopTracer implements LoopPolicy {
-  private readonly line: { readonly file: string; readonly line: number; readonly column: number };
-  private readonly m: Machine;
-  /** Iterations to interpret, ascending. */
-  private readonly wanted: readonly number[];
-  /** Iterations before the epilogue. */
-  private readonly end: number;
-  private done = false;
-  prologue: Cut | undefined;
-  readonly steps: { at: number; cut: Cut; again: boolean | 'computed' }[] = [];
-
-  constructor(stmt: WhileStmt, m: Machine, wanted: readonly number[], end: number) {
-    this.line = stmt.at;
-    this.m = m;
-    this.wanted = wanted;
-    this.end = end;
-  }
-
-  takes(stmt: WhileStmt): boolean {
-    const { file, line, column } = stmt.at;
-    return !this.done && file === this.line.file && line === this.line.line && column === this.line.column;
-  }
-
-  run(head: LoopHead): void {
-    this.done = true;
-    const { m } = this;
-    const { frame, stmt } = head;
-    const names = [...frame.variables.keys()];
-    const assigned = assignedNames(stmt);
-    // The condition is a result of its own.
-    const test = stmt.test.kind === 'name' ? stmt.test.name : '';
-    const carried = names.filter((name) => assigned.has(name) && name !== test);
-    const state: LoopState = { frame, names: names.filter((name) => name !== test), carried: new Set(carried) };
-    this.prologue = cut(m, state, []);
-    let at = 0;
-    let first = snapshot(state);
-    const targets = [...this.wanted.map((t) => t + 1), this.end];
-    const last = Math.max(...targets);
-    while (at < last) {
-      const next = targets.filter((t) => t > at).sort((a, b) => a - b)[0] ?? last;
-      // From head 2 on, a straight line leads to the head before the next iteration wanted.
-      const goal = this.wanted.includes(next - 1) ? next - 1 : next;
-      if (at === RUN && goal > at) {
-        leap(m, state, first, goal);
-        at = goal;
-        if (at >= last) break;
-        cut(m, state, []);
-      }
-      if (at === 1) first = snapshot(state);
-      this.advance(m, state, head, at);
-      at++;
-    }
-  }
-
-  private advance(m: Machine, state: LoopState, head: LoopHead, at: number): void {
-    const truth = truthOf(m.c, head.advance());
-    const condition = truth.kind === 'dynamic' ? [truth.value] : [];
-    const again = truth.kind === 'dynamic' ? 'computed' : truth.value;
-    this.steps.push({ at, cut: cut(m, state, condition), again });
-  }
-}
-
-/** The graph whose parameters are named leaves, with the wanted results and what they need. */
-function part(graph: Graph, wanted: readonly number[], keepParams = false): LoopPart {
-  const pruned = prune(graph, wanted, keepParams);
-  return { graph: pruned, inputs: pruned.body.params.map((p) => p.name), outputs: pruned.outputNames };
-}
+/** E3379: there is no straight line to leap along. */
+const isCrooked = (error: unknown): boolean =>
+  error instanceof NeffcError && error.diagnostics.some((d) => d.code === 'E3379');
 
 /**
  * The first loop of `forward` that cannot be a loop of the graph, taken apart; undefined where there is none.
@@ -121,63 +54,131 @@ function part(graph: Graph, wanted: readonly number[], keepParams = false): Loop
  */
 export function openLoop(archive: TorchArchive, options: ImportOptions): LoopSite | undefined {
   const stmt = findLoop(archive, options);
-  if (stmt === undefined) return undefined;
-  const known = new Map<number, LoopStep>();
-  let inputNames: readonly string[] = [];
-  const trace = (wanted: readonly number[], end: number) => {
-    let tracer: LoopTracer | undefined;
-    const policy = (m: Machine): LoopPolicy => {
-      tracer = new LoopTracer(stmt, m, wanted, end);
-      return tracer;
-    };
-    const out = interpreted(archive, options, policy, (m, result, names) => {
-      inputNames = names;
-      const outputs = flattenOutputs(m.c, result);
-      return { graph: m.c.builder.finish(outputs.values, outputs.names), structure: outputs.structure };
-    });
-    const { prologue, steps } = tracer as unknown as LoopTracer;
-    if (prologue === undefined) throw bug('E1271', 'the loop of the model was not reached again');
-    return { prologue, steps, out };
-  };
-  const first = trace([0, 1], RUN);
-  const step = (t: number): LoopStep => {
-    const cached = known.get(t);
-    if (cached !== undefined) return cached;
-    const run = t < RUN ? first : trace([t], t + 1);
-    const found = run.steps.find((s) => s.at === t);
-    if (found === undefined) throw bug('E1271', `iteration ${t} of the loop was not interpreted`);
-    const made = stepOf(found.cut, found.again);
-    known.set(t, made);
-    return made;
-  };
-  const epilogue = (count: number): LoopEnd => {
-    const { out } = count === RUN ? first : trace([], count);
-    return { ...part(out.graph, [...out.graph.body.results.keys()]), structure: out.structure };
-  };
-  const used = new Set([...step(0).inputs, ...step(1).inputs, ...epilogue(RUN).inputs]);
-  const wanted = first.prologue.leaves.flatMap((leaf, i) => (leaf.carried || used.has(leaf.name) ? [i] : []));
-  return { inputNames, prologue: part(first.prologue.ended, wanted, true), step, epilogue };
+  return stmt === undefined ? undefined : new OpenedLoop(archive, options, stmt);
 }
 
-function stepOf({ leaves, ended }: Cut, again: boolean | 'computed'): LoopStep {
+class OpenedLoop implements LoopSite {
+  private readonly archive: TorchArchive;
+  private readonly options: ImportOptions;
+  private readonly stmt: WhileStmt;
+  private readonly steps = new Map<number, LoopStep>();
+  private straight = true;
+  inputNames: readonly string[] = [];
+  readonly prologue: LoopPart;
+
+  constructor(archive: TorchArchive, options: ImportOptions, stmt: WhileStmt) {
+    this.archive = archive;
+    this.options = options;
+    this.stmt = stmt;
+    const { leaves, ended } = this.traceSteps(0);
+    const second = this.steps.get(1);
+    const used = new Set([
+      ...this.step(0).inputs,
+      ...(second?.inputs ?? []),
+      ...this.epilogue(second === undefined ? 1 : 2).inputs,
+    ]);
+    const wanted = leaves.flatMap((leaf, i) => (leaf.carried || used.has(leaf.name) ? [i] : []));
+    this.prologue = part(ended, wanted, true);
+  }
+
+  step(t: number): LoopStep {
+    if (!this.steps.has(t)) this.traceSteps(t);
+    const found = this.steps.get(t);
+    if (found === undefined) throw bug('E1271', `iteration ${t} of the loop was not interpreted`);
+    return found;
+  }
+
+  epilogue(count: number): LoopEnd {
+    const run = (leap: boolean): LoopEnd =>
+      interpreted(
+        this.archive,
+        this.options,
+        (m) => new LoopTracer(this.stmt, m, { goal: count, leap }),
+        (m, result, names) => {
+          this.inputNames = names;
+          const { values, names: outputs, structure } = flattenOutputs(m.c, result);
+          return { ...part(m.c.builder.finish(values, outputs), [...values.keys()]), structure };
+        },
+      );
+    return this.leaping(run);
+  }
+
+  /** Interprets iterations from t on and keeps them; the cut before the loop. */
+  private traceSteps(t: number): Cut {
+    return this.leaping((leap) => {
+      const tracer = this.trace({ goal: t, count: TOGETHER, leap });
+      for (const step of tracer.steps) if (!this.steps.has(step.at)) this.steps.set(step.at, stepOf(step));
+      if (tracer.prologue === undefined) throw bug('E1271', 'the loop of the model was not reached again');
+      return tracer.prologue;
+    });
+  }
+
+  private trace(options: TraceOptions): LoopTracer {
+    let tracer: LoopTracer | undefined;
+    try {
+      interpreted(
+        this.archive,
+        this.options,
+        (m) => {
+          tracer = new LoopTracer(this.stmt, m, options);
+          return tracer;
+        },
+        () => undefined,
+      );
+    } catch (error) {
+      if (!(error instanceof Abandoned)) throw error;
+    }
+    if (tracer === undefined) throw bug('E1271', 'the loop of the model was not reached again');
+    return tracer;
+  }
+
+  /** With leaps as long as the loop grows along a straight line. */
+  private leaping<T>(run: (leap: boolean) => T): T {
+    if (!this.straight) return run(false);
+    try {
+      return run(true);
+    } catch (error) {
+      if (!isCrooked(error)) throw error;
+      this.straight = false;
+      return run(false);
+    }
+  }
+}
+
+/** The graph with the wanted results and what they need; its parameters are named as leaves. */
+function part(graph: Graph, wanted: readonly number[], keepParams = false): LoopPart {
+  const pruned = prune(graph, wanted, keepParams);
+  return { graph: pruned, inputs: pruned.body.params.map((p) => p.name), outputs: pruned.outputNames };
+}
+
+function stepOf({ cut: { leaves, ended }, again }: TracedStep): LoopStep {
   const offset = again === 'computed' ? 1 : 0;
   const params = new Map(ended.body.params.map((p) => [p.name, p]));
   // Context comes out as it went in; carried leaves are results even then.
-  const results = leaves.flatMap((leaf, i) => (leaf.carried || params.get(leaf.name) !== leaf.value ? [i + offset] : []));
+  const results = leaves.flatMap((leaf, i) =>
+    leaf.carried || params.get(leaf.name) !== leaf.value ? [i + offset] : [],
+  );
   const made = part(ended, [...Array(offset).keys(), ...results]);
-  const carried = new Set(made.outputs.slice(offset));
-  return { ...made, again, carried: new Set(made.inputs.filter((name) => carried.has(name))) };
+  const changed = new Set(made.outputs.slice(offset));
+  return { ...made, again, carried: new Set(made.inputs.filter((name) => changed.has(name))) };
 }
 
 /** The loop that stops an ordinary import. */
 function findLoop(archive: TorchArchive, options: ImportOptions): WhileStmt | undefined {
   let stmt: WhileStmt | undefined;
   try {
-    interpreted(archive, options, undefined, (_m, result: Item) => result, (loop: DecodeLoop) => {
-      stmt = loop.stmt;
-    });
+    interpreted(
+      archive,
+      options,
+      undefined,
+      () => undefined,
+      (loop) => {
+        stmt = loop.stmt;
+      },
+    );
   } catch (error) {
-    if (!(error instanceof NeffcError) || error.exitCode !== EXIT.unsupported || stmt === undefined) throw error;
+    if (!(error instanceof NeffcError) || error.exitCode !== EXIT.unsupported || stmt === undefined)
+      throw error;
   }
   return stmt;
 }

@@ -191,7 +191,36 @@ const isinf: Kernel = (c, node) =>
     } else c.b.tensorScalar('eq', dst, src, up ? Number.POSITIVE_INFINITY : down ? Number.NEGATIVE_INFINITY : Number.NaN);
   });
 
-const cast: Kernel = (c, node) => elementwise(c, node, (dst, [x]) => c.b.copy(dst, (x as Operand).view));
+/** Largest finite value of the 8-bit floats, which a saturating cast stops at. */
+const LARGEST: Readonly<Record<string, number>> = { f8e4m3fn: 448, f8e4m3fnuz: 240, f8e5m2: 57344, f8e5m2fnuz: 57344 };
+/** Bits of the integers that take a whole byte on chip. */
+const SUB_BYTE: Readonly<Record<string, number>> = { i4: 4, u4: 4, i2: 2, u2: 2 };
+
+const cast: Kernel = (c, node) =>
+  elementwise(c, node, (dst, [x]) => {
+    const src = (x as Operand).view;
+    const to = node.outputs[0]?.type.dtype ?? 'f32';
+    const from = node.inputs[0]?.type.dtype ?? 'f32';
+    const largest = LARGEST[to];
+    const bits = SUB_BYTE[to];
+    if (largest !== undefined && node.attrs.saturate !== false) {
+      c.b.tensorScalar('min', dst, floats(c, src, dst), largest, { op1: 'max', s1: -largest });
+    } else if (bits !== undefined && SUB_BYTE[from] === undefined) {
+      // Wrapping to few bits: left so that they are on top, then back with or without the sign.
+      const wide = c.b.sbuf('wide', 'i32', viewShape(dst), laneAxes(dst));
+      c.b.copy(wide, src, { engine: 'dve' });
+      c.b.tensorScalar('shl', wide, wide, 32 - bits, { op1: to.startsWith('i') ? 'sar' : 'shr', s1: 32 - bits, integer: true });
+      c.b.copy(dst, wide, { engine: 'dve' });
+    } else c.b.copy(dst, src);
+  });
+
+/** Integers as fp32, so that what follows computes in fp32. */
+function floats(c: LowerContext, src: View, dst: View): View {
+  if (!isInt(src)) return src;
+  const made = c.b.sbuf('float', 'f32', viewShape(dst), laneAxes(dst));
+  c.b.copy(made, src, { engine: 'dve' });
+  return made;
+}
 
 // ---- binary -------------------------------------------------------------------------------------------------------
 

@@ -73,6 +73,12 @@ const transpose: Kernel = (c, node) => {
   asView(c, node, (v) => permuteView(v, ints(node, 'perm')));
 };
 
+/** The same bytes read as another type of the same size. */
+const bitcast: Kernel = (c, node) => {
+  const dtype = c.dtype(node.outputs[0] as Value);
+  asView(c, node, (v) => ({ ...v, dtype }));
+};
+
 const broadcast: Kernel = (c, node) => {
   asView(c, node, (v) => broadcastView(v, ints(node, 'shape')));
 };
@@ -216,4 +222,4 @@ export function fill(c: LowerContext, v: View, bits: number): void {
   c.b.dma(v, broadcastView(source, viewShape(v)));
 }
 
-export const SHAPE: Readonly<Record<string, Kernel>> = { reshape, transpose, broadcast, slice, concat, pad };
+export const SHAPE: Readonly<Record<string, Kernel>> = { reshape, transpose, bitcast, broadcast, slice, concat, pad };

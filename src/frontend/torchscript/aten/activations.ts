@@ -10,14 +10,46 @@ import { floatType, operand, promote } from './promote.js';
 
 /** Operators of the graph of the same meaning, on floats; integers become f32. */
 const FLOAT_FUNCTIONS = {
-  exp: 'exp', exp2: 'exp2', expm1: 'expm1', log: 'log', log2: 'log2', log1p: 'log1p', sqrt: 'sqrt', rsqrt: 'rsqrt',
-  reciprocal: 'reciprocal', sigmoid: 'sigmoid', tanh: 'tanh', erf: 'erf', sin: 'sin', cos: 'cos', tan: 'tan', asin: 'asin',
-  arcsin: 'asin', acos: 'acos', arccos: 'acos', atan: 'atan', arctan: 'atan', sinh: 'sinh', cosh: 'cosh', asinh: 'asinh',
-  acosh: 'acosh', atanh: 'atanh', silu: 'silu', mish: 'mish', special_expit: 'sigmoid',
+  exp: 'exp',
+  exp2: 'exp2',
+  expm1: 'expm1',
+  log: 'log',
+  log2: 'log2',
+  log1p: 'log1p',
+  sqrt: 'sqrt',
+  rsqrt: 'rsqrt',
+  reciprocal: 'reciprocal',
+  sigmoid: 'sigmoid',
+  tanh: 'tanh',
+  erf: 'erf',
+  sin: 'sin',
+  cos: 'cos',
+  tan: 'tan',
+  asin: 'asin',
+  arcsin: 'asin',
+  acos: 'acos',
+  arccos: 'acos',
+  atan: 'atan',
+  arctan: 'atan',
+  sinh: 'sinh',
+  cosh: 'cosh',
+  asinh: 'asinh',
+  acosh: 'acosh',
+  atanh: 'atanh',
+  silu: 'silu',
+  mish: 'mish',
+  special_expit: 'sigmoid',
 } as const satisfies Record<string, string>;
 
 /** Of the operand's own type; roundings of integers change nothing. */
-const SAME_TYPE = { neg: 'neg', negative: 'neg', abs: 'abs', absolute: 'abs', sign: 'sign', relu: 'relu' } as const;
+const SAME_TYPE = {
+  neg: 'neg',
+  negative: 'neg',
+  abs: 'abs',
+  absolute: 'abs',
+  sign: 'sign',
+  relu: 'relu',
+} as const;
 const ROUNDINGS = { floor: 'floor', ceil: 'ceil', round: 'round', trunc: 'trunc', fix: 'trunc' } as const;
 
 export function floatOperand(c: Lowering, a: Args, name = 'self'): Value {
@@ -32,7 +64,12 @@ const rounding =
     return isFloat(x.type.dtype) ? c.one(op, [x]) : x;
   };
 
-export function clampValue(c: Lowering, x: Value, low: ScalarArg | undefined, high: ScalarArg | undefined): Value {
+export function clampValue(
+  c: Lowering,
+  x: Value,
+  low: ScalarArg | undefined,
+  high: ScalarArg | undefined,
+): Value {
   const { dtype } = x.type;
   const above = low === undefined ? x : c.one('max', [x, c.scalarValue(low, dtype)]);
   return high === undefined ? above : c.one('min', [above, c.scalarValue(high, dtype)]);
@@ -90,7 +127,10 @@ const prelu: Handler = (c, a) => {
   const rank = shapeOf(x).length;
   const slope = c.cast(c.value(w), x.type.dtype);
   const count = w.shape.reduce((n, d) => n * d, 1);
-  const shaped = rank < 2 || count === 1 ? c.reshape(slope, rank === 0 ? [] : [count]) : c.reshape(slope, [count, ...new Array<number>(rank - 2).fill(1)]);
+  const shaped =
+    rank < 2 || count === 1
+      ? c.reshape(slope, rank === 0 ? [] : [count])
+      : c.reshape(slope, [count, ...new Array<number>(rank - 2).fill(1)]);
   const negative = c.one('mul', [x, shaped]);
   return c.one('where', [c.one('gt', [x, c.constantF(x.type.dtype, 0)]), x, negative]);
 };
@@ -114,7 +154,7 @@ const gelu: Handler = (c, a) =>
 
 const SELU_ALPHA = 1.6732632423543772;
 const SELU_SCALE = 1.0507009873554805;
-const LOG10_E = 0.4342944819032518;
+const LOG10_E = Math.LOG10E;
 
 /** Elements within [-lambda, lambda] become 0; soft: the others move towards 0 by lambda. */
 const shrink =
@@ -133,7 +173,11 @@ const shrink =
 /** Dropout does nothing in inference; E4313 where the model asks for training. */
 const dropout: Handler = (c, a) => {
   if (a.number('p') !== 0 && a.flag('train'))
-    throw c.refuse('E4313', 'dropout is applied in training mode, whose results are random', 'call eval() on the model before saving it');
+    throw c.refuse(
+      'E4313',
+      'dropout is applied in training mode, whose results are random',
+      'call eval() on the model before saving it',
+    );
   return a.tensor('input');
 };
 
@@ -186,8 +230,10 @@ export const ACTIVATIONS: Family = {
   'clamp(Tensor self, Scalar? min=None, Scalar? max=None)': clamp,
   'clamp(Tensor self, Tensor? min=None, Tensor? max=None)': clampTensors,
   'clip(Tensor self, Scalar? min=None, Scalar? max=None)': clamp,
-  'clamp_min(Tensor self, Scalar min)': (c, a) => clampValue(c, c.value(a.tensor('self')), a.scalar('min'), undefined),
-  'clamp_max(Tensor self, Scalar max)': (c, a) => clampValue(c, c.value(a.tensor('self')), undefined, a.scalar('max')),
+  'clamp_min(Tensor self, Scalar min)': (c, a) =>
+    clampValue(c, c.value(a.tensor('self')), a.scalar('min'), undefined),
+  'clamp_max(Tensor self, Scalar max)': (c, a) =>
+    clampValue(c, c.value(a.tensor('self')), undefined, a.scalar('max')),
   'hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1)': (c, a) =>
     clampValue(c, c.value(a.tensor('self')), a.scalar('min_val'), a.scalar('max_val')),
   'relu6(Tensor self)': (c, a) => clampNumbers(c, c.value(a.tensor('self')), 0, 6),
@@ -198,15 +244,18 @@ export const ACTIVATIONS: Family = {
   },
   'leaky_relu(Tensor self, Scalar negative_slope=0.01)': (c, a) =>
     c.one('leaky_relu', [floatOperand(c, a)], { alpha: a.number('negative_slope') }),
-  'rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None)': (c, a) =>
-    c.one('leaky_relu', [floatOperand(c, a)], { alpha: (a.number('lower') + a.number('upper')) / 2 }),
+  'rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None)':
+    (c, a) =>
+      c.one('leaky_relu', [floatOperand(c, a)], { alpha: (a.number('lower') + a.number('upper')) / 2 }),
   'elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1)': (c, a) =>
     elu(c, floatOperand(c, a), a.number('alpha'), a.number('scale'), a.number('input_scale')),
-  'celu(Tensor self, Scalar alpha=1.0)': (c, a) => elu(c, floatOperand(c, a), a.number('alpha'), 1, 1 / a.number('alpha')),
+  'celu(Tensor self, Scalar alpha=1.0)': (c, a) =>
+    elu(c, floatOperand(c, a), a.number('alpha'), 1, 1 / a.number('alpha')),
   'selu(Tensor self)': (c, a) => elu(c, floatOperand(c, a), SELU_ALPHA, SELU_SCALE, 1),
   'gelu(Tensor self, *, str approximate="none")': gelu,
   'softplus(Tensor self, Scalar beta=1, Scalar threshold=20)': softplus,
-  'log_sigmoid(Tensor self)': (c, a) => c.one('neg', [c.one('softplus', [c.one('neg', [floatOperand(c, a)])])]),
+  'log_sigmoid(Tensor self)': (c, a) =>
+    c.one('neg', [c.one('softplus', [c.one('neg', [floatOperand(c, a)])])]),
   'threshold(Tensor self, Scalar threshold, Scalar value)': (c, a) => {
     const x = c.value(a.tensor('self'));
     const { dtype } = x.type;

@@ -137,10 +137,26 @@ function atan2(c: Lowering, yItem: TensorItem, xItem: TensorItem): Value {
 }
 
 export const ARITHMETIC: Family = {
-  ...both('add', (c, a) => scaledSum(c, 'add', a.tensor('self'), other(a, 'other'), a.scalar('alpha')), ', *, Scalar alpha=1'),
-  ...both('sub', (c, a) => scaledSum(c, 'sub', a.tensor('self'), other(a, 'other'), a.scalar('alpha')), ', *, Scalar alpha=1'),
-  ...both('subtract', (c, a) => scaledSum(c, 'sub', a.tensor('self'), other(a, 'other'), a.scalar('alpha')), ', *, Scalar alpha=1'),
-  ...both('rsub', (c, a) => scaledSum(c, 'sub', other(a, 'other'), a.tensor('self'), a.scalar('alpha')), ', Scalar alpha=1'),
+  ...both(
+    'add',
+    (c, a) => scaledSum(c, 'add', a.tensor('self'), other(a, 'other'), a.scalar('alpha')),
+    ', *, Scalar alpha=1',
+  ),
+  ...both(
+    'sub',
+    (c, a) => scaledSum(c, 'sub', a.tensor('self'), other(a, 'other'), a.scalar('alpha')),
+    ', *, Scalar alpha=1',
+  ),
+  ...both(
+    'subtract',
+    (c, a) => scaledSum(c, 'sub', a.tensor('self'), other(a, 'other'), a.scalar('alpha')),
+    ', *, Scalar alpha=1',
+  ),
+  ...both(
+    'rsub',
+    (c, a) => scaledSum(c, 'sub', other(a, 'other'), a.tensor('self'), a.scalar('alpha')),
+    ', Scalar alpha=1',
+  ),
   ...both('mul', binary('mul')),
   ...both('multiply', binary('mul')),
   ...both('div', div),

@@ -14,7 +14,9 @@ const MINUS_INFINITY = Number.NEGATIVE_INFINITY;
 
 /** 0 where a key may be seen, minus infinity behind the query's own place. */
 function causalMask(c: Lowering, rows: number, columns: number, like: Value): Value {
-  const flat = Array.from({ length: rows * columns }, (_, i) => (i % columns > Math.floor(i / columns) ? MINUS_INFINITY : 0));
+  const flat = Array.from({ length: rows * columns }, (_, i) =>
+    i % columns > Math.floor(i / columns) ? MINUS_INFINITY : 0,
+  );
   return c.reshape(vector(c, like.type.dtype, flat), [rows, columns]);
 }
 
@@ -46,7 +48,10 @@ function sharedHeads(c: Lowering, x: Value, heads: number): Value {
   if (own === heads) return x;
   const apart = c.reshape(x, [...shape.slice(0, axis + 1), 1, ...shape.slice(axis + 1)]);
   const spread = c.broadcast(apart, [...shape.slice(0, axis + 1), heads / own, ...shape.slice(axis + 1)]);
-  return c.reshape(spread, shape.map((n, i) => (i === axis ? heads : n)));
+  return c.reshape(
+    spread,
+    shape.map((n, i) => (i === axis ? heads : n)),
+  );
 }
 
 const scaledDotProduct: Handler = (c, a) => {
@@ -81,7 +86,11 @@ interface Projections {
 }
 
 /** Batch-first attention with the projections of query, key and value packed in one weight; also returns the weights. */
-function multiHead(c: Lowering, inputs: readonly [Value, Value, Value], p: Projections): readonly [Value, Value] {
+function multiHead(
+  c: Lowering,
+  inputs: readonly [Value, Value, Value],
+  p: Projections,
+): readonly [Value, Value] {
   const width = (shapeOf(p.inWeight)[0] ?? 3) / 3;
   const [q, k, v] = inputs.map((x, i) => {
     const bias = p.inBias && sliceAxis(c.builder, p.inBias, 0, i * width, width);
@@ -122,15 +131,20 @@ const projections = (c: Lowering, a: Args, heads: string): Projections => {
 const nativeMultiHead: Handler = (c, a) => {
   const inputs = ['query', 'key', 'value'].map((name) => c.value(a.tensor(name))) as [Value, Value, Value];
   const [out, weights] = multiHead(c, inputs, projections(c, a, 'num_head'));
-  if (!a.flag('need_weights')) return [out, { kind: 'absent', why: 'the attention weights were not asked for' }];
-  return [out, a.flag('average_attn_weights') ? c.one('reduce_mean', [weights], { axes: [1], keep: false }) : weights];
+  if (!a.flag('need_weights'))
+    return [out, { kind: 'absent', why: 'the attention weights were not asked for' }];
+  return [
+    out,
+    a.flag('average_attn_weights') ? c.one('reduce_mean', [weights], { axes: [1], keep: false }) : weights,
+  ];
 };
 
 const encoderLayer: Handler = (c, a) => {
   const x = c.value(a.tensor('src'));
   const epsilon = a.number('eps');
   const value = (name: string): Value => c.value(a.tensor(name));
-  const norm = (y: Value, i: number): Value => layerNorm(c, y, 1, value(`norm_weight_${i}`), value(`norm_bias_${i}`), epsilon);
+  const norm = (y: Value, i: number): Value =>
+    layerNorm(c, y, 1, value(`norm_weight_${i}`), value(`norm_bias_${i}`), epsilon);
   const attend = (y: Value): Value => multiHead(c, [y, y, y], projections(c, a, 'num_heads'))[0];
   const feed = (y: Value): Value => {
     const inner = linear(c, y, value('ffn_weight_1'), value('ffn_bias_1'));
@@ -149,32 +163,45 @@ const encoderLayer: Handler = (c, a) => {
 const PROJECTIONS = 'Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias';
 
 export const ATTENTION: Family = {
-  'scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? scale=None, bool enable_gqa=False)': scaledDotProduct,
-  [`_native_multi_head_attention(Tensor query, Tensor key, Tensor value, int embed_dim, int num_head, ${PROJECTIONS}, Tensor? mask=None, bool need_weights=True, bool average_attn_weights=True, int? mask_type=None)`]: nativeMultiHead,
-  [`_transformer_encoder_layer_fwd(Tensor src, int embed_dim, int num_heads, ${PROJECTIONS}, bool use_gelu, bool norm_first, float eps, Tensor norm_weight_1, Tensor norm_bias_1, Tensor norm_weight_2, Tensor norm_bias_2, Tensor ffn_weight_1, Tensor ffn_bias_1, Tensor ffn_weight_2, Tensor ffn_bias_2, Tensor? mask=None, int? mask_type=None)`]: encoderLayer,
+  'scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? scale=None, bool enable_gqa=False)':
+    scaledDotProduct,
+  [`_native_multi_head_attention(Tensor query, Tensor key, Tensor value, int embed_dim, int num_head, ${PROJECTIONS}, Tensor? mask=None, bool need_weights=True, bool average_attn_weights=True, int? mask_type=None)`]:
+    nativeMultiHead,
+  [`_transformer_encoder_layer_fwd(Tensor src, int embed_dim, int num_heads, ${PROJECTIONS}, bool use_gelu, bool norm_first, float eps, Tensor norm_weight_1, Tensor norm_bias_1, Tensor norm_weight_2, Tensor norm_bias_2, Tensor ffn_weight_1, Tensor ffn_bias_1, Tensor ffn_weight_2, Tensor ffn_bias_2, Tensor? mask=None, int? mask_type=None)`]:
+    encoderLayer,
   'cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08)': (c, a) => {
     const [x, y] = [c.value(a.tensor('x1')), c.value(a.tensor('x2'))];
     const rank = shapeOf(x).length;
     const axes = [(a.number('dim') + rank) % rank];
-    const sum = (p: Value, q: Value): Value => c.one('reduce_sum', [c.one('mul', [p, q])], { axes, keep: false });
+    const sum = (p: Value, q: Value): Value =>
+      c.one('reduce_sum', [c.one('mul', [p, q])], { axes, keep: false });
     const floor = c.constantF(x.type.dtype, a.number('eps'));
     const length = (p: Value): Value => c.one('max', [c.one('sqrt', [sum(p, p)]), floor]);
     return c.one('div', [sum(x, y), c.one('mul', [length(x), length(y)])]);
   },
   'pairwise_distance(Tensor x1, Tensor x2, float p=2, float eps=1e-06, bool keepdim=False)': (c, a) => {
     const difference = c.one('sub', [c.value(a.tensor('x1')), c.value(a.tensor('x2'))]);
-    if (a.number('p') !== 2) throw c.refuse('E4318', `pairwise_distance with p = ${a.number('p')} is not supported`);
+    if (a.number('p') !== 2)
+      throw c.refuse('E4318', `pairwise_distance with p = ${a.number('p')} is not supported`);
     const moved = c.one('add', [difference, c.constantF(difference.type.dtype, a.number('eps'))]);
     const axes = [shapeOf(moved).length - 1];
-    return c.one('sqrt', [c.one('reduce_sum', [c.one('mul', [moved, moved])], { axes, keep: a.flag('keepdim') })]);
+    return c.one('sqrt', [
+      c.one('reduce_sum', [c.one('mul', [moved, moved])], { axes, keep: a.flag('keepdim') }),
+    ]);
   },
   'cdist(Tensor x1, Tensor x2, float p=2, int? compute_mode=None)': (c, a) => {
     const [x, y] = [c.value(a.tensor('x1')), c.value(a.tensor('x2'))];
     if (a.number('p') !== 2) throw c.refuse('E4318', `cdist with p = ${a.number('p')} is not supported`);
     const last = (v: Value): number => shapeOf(v).length - 1;
-    const insert = (v: Value, at: number): Value => c.reshape(v, [...shapeOf(v).slice(0, at), 1, ...shapeOf(v).slice(at)]);
+    const insert = (v: Value, at: number): Value =>
+      c.reshape(v, [...shapeOf(v).slice(0, at), 1, ...shapeOf(v).slice(at)]);
     const difference = c.one('sub', [insert(x, last(x)), insert(y, last(y) - 1)]);
     elementCount(shapeOf(difference));
-    return c.one('sqrt', [c.one('reduce_sum', [c.one('mul', [difference, difference])], { axes: [last(difference)], keep: false })]);
+    return c.one('sqrt', [
+      c.one('reduce_sum', [c.one('mul', [difference, difference])], {
+        axes: [last(difference)],
+        keep: false,
+      }),
+    ]);
   },
 };

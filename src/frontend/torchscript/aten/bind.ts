@@ -2,10 +2,10 @@
 // those of TorchScript: a number where a list is expected, a tensor of one element where a number is, None for optionals.
 import { bug } from '../../../base/diagnostic.js';
 import type { DType } from '../../../base/dtype.js';
+import { elementCount } from '../../../base/tensor.js';
 import { scalarTypeById } from '../archive/torch-types.js';
 import { type Item, isConstant, numberOf } from '../lower/items.js';
 import type { Lowering, ScalarArg } from '../lower/lowering.js';
-import { elementCount } from '../../../base/tensor.js';
 import type { TensorItem } from '../lower/tensor-item.js';
 import type { ParamType, Schema } from './schema.js';
 
@@ -171,7 +171,10 @@ export class Args {
     const id = this.number(name);
     const found = scalarTypeById(id);
     if (found?.dtype === undefined || found.dtype === 'c64' || found.dtype === 'c128')
-      throw this.c.refuse('E4311', `tensors of element type ${found?.python ?? `number ${id}`} are not supported`);
+      throw this.c.refuse(
+        'E4311',
+        `tensors of element type ${found?.python ?? `number ${id}`} are not supported`,
+      );
     return found.dtype;
   }
 

@@ -36,7 +36,10 @@ export function convolve(c: Lowering, x: Value, w: Value, bias: Value | undefine
 }
 
 /** Padding that keeps the size: the odd element goes behind. */
-export function samePadding(kernel: readonly number[], dilations: readonly number[]): { low: number[]; high: number[] } {
+export function samePadding(
+  kernel: readonly number[],
+  dilations: readonly number[],
+): { low: number[]; high: number[] } {
   const total = kernel.map((n, i) => (n - 1) * (dilations[i] ?? 1));
   return { low: total.map((n) => Math.floor(n / 2)), high: total.map((n) => Math.ceil(n / 2)) };
 }
@@ -95,14 +98,26 @@ const either: Handler = (c, a) => (a.flag('transposed') ? transposed(c, a) : con
 const SPATIAL = [1, 2, 3] as const;
 
 export const CONVOLUTION: Family = {
-  '_convolution(Tensor input, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, bool transposed, int[] output_padding, int groups, bool benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32=True)': either,
-  'convolution(Tensor input, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, bool transposed, int[] output_padding, int groups)': either,
-  '_convolution_mode(Tensor input, Tensor weight, Tensor? bias, int[] stride, str padding, int[] dilation, int groups)': conv,
+  '_convolution(Tensor input, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, bool transposed, int[] output_padding, int groups, bool benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32=True)':
+    either,
+  'convolution(Tensor input, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, bool transposed, int[] output_padding, int groups)':
+    either,
+  '_convolution_mode(Tensor input, Tensor weight, Tensor? bias, int[] stride, str padding, int[] dilation, int groups)':
+    conv,
   ...Object.fromEntries(
     SPATIAL.flatMap((n): [string, Handler][] => [
-      [`conv${n}d(Tensor input, Tensor weight, Tensor? bias=None, int[${n}] stride=1, int[${n}] padding=0, int[${n}] dilation=1, int groups=1)`, conv],
-      [`conv${n}d(Tensor input, Tensor weight, Tensor? bias=None, int[${n}] stride=1, str padding="valid", int[${n}] dilation=1, int groups=1)`, conv],
-      [`conv_transpose${n}d(Tensor input, Tensor weight, Tensor? bias=None, int[${n}] stride=1, int[${n}] padding=0, int[${n}] output_padding=0, int groups=1, int[${n}] dilation=1)`, transposed],
+      [
+        `conv${n}d(Tensor input, Tensor weight, Tensor? bias=None, int[${n}] stride=1, int[${n}] padding=0, int[${n}] dilation=1, int groups=1)`,
+        conv,
+      ],
+      [
+        `conv${n}d(Tensor input, Tensor weight, Tensor? bias=None, int[${n}] stride=1, str padding="valid", int[${n}] dilation=1, int groups=1)`,
+        conv,
+      ],
+      [
+        `conv_transpose${n}d(Tensor input, Tensor weight, Tensor? bias=None, int[${n}] stride=1, int[${n}] padding=0, int[${n}] output_padding=0, int groups=1, int[${n}] dilation=1)`,
+        transposed,
+      ],
     ]),
   ),
 };

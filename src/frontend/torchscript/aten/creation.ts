@@ -5,7 +5,7 @@ import { elementCount, fromNumbers } from '../../../base/tensor.js';
 import { bytesConstant } from '../../../ir/constant.js';
 import type { Value } from '../../../ir/graph.js';
 import { TORCH_SCALAR_TYPES } from '../archive/torch-types.js';
-import { bool, int, isConstant, type Item, NONE } from '../lower/items.js';
+import { bool, type Item, int, isConstant, NONE } from '../lower/items.js';
 import type { Lowering, ScalarArg } from '../lower/lowering.js';
 import type { TensorItem } from '../lower/tensor-item.js';
 import { shapeOf } from '../lower/views.js';
@@ -45,7 +45,9 @@ function fullType(c: Lowering, s: ScalarArg, given: DType | undefined): DType {
 
 /** A constant vector of numbers. */
 export function vector(c: Lowering, dtype: DType, values: readonly number[]): Value {
-  return c.builder.constant(bytesConstant(dtype, [values.length], fromNumbers(dtype, [values.length], values).data));
+  return c.builder.constant(
+    bytesConstant(dtype, [values.length], fromNumbers(dtype, [values.length], values).data),
+  );
 }
 
 function arange(c: Lowering, a: Args, start: number, step: number): Value {
@@ -54,7 +56,11 @@ function arange(c: Lowering, a: Args, start: number, step: number): Value {
   const anyFloat = scalars.some((s) => scalarDType(s) === 'f32');
   const dtype = a.dtype('dtype') ?? (anyFloat ? 'f32' : 'i64');
   const count = Math.max(0, Math.ceil((a.number('end') - start) / step));
-  return vector(c, dtype, Array.from({ length: count }, (_, i) => start + i * step));
+  return vector(
+    c,
+    dtype,
+    Array.from({ length: count }, (_, i) => start + i * step),
+  );
 }
 
 function linspace(c: Lowering, a: Args): Value {
@@ -63,7 +69,11 @@ function linspace(c: Lowering, a: Args): Value {
   const step = steps > 1 ? (end - start) / (steps - 1) : 0;
   // From both ends, as PyTorch does, so that the last element is exact.
   const at = (i: number): number => (i < steps / 2 ? start + step * i : end - step * (steps - 1 - i));
-  return vector(c, dtype, Array.from({ length: steps }, (_, i) => at(i)));
+  return vector(
+    c,
+    dtype,
+    Array.from({ length: steps }, (_, i) => at(i)),
+  );
 }
 
 function eye(c: Lowering, rows: number, columns: number, dtype: DType): Value {
@@ -73,7 +83,11 @@ function eye(c: Lowering, rows: number, columns: number, dtype: DType): Value {
 }
 
 const random: Handler = (c) => {
-  throw c.refuse('E4321', 'the model draws random numbers, which a compiled model does not do', 'call eval() on the model before saving it, or pass the noise as an input');
+  throw c.refuse(
+    'E4321',
+    'the model draws random numbers, which a compiled model does not do',
+    'call eval() on the model before saving it, or pass the noise as an input',
+  );
 };
 
 /** Numbers in nested lists. */
@@ -97,17 +111,30 @@ function tensorOf(c: Lowering, item: Item, given: DType | undefined): Value {
     if (isConstant(x) || x.kind === 'dynamic' || x.kind === 'tensor') return x;
     throw c.refuse('E4322', `a tensor is made of a ${x.kind}`);
   });
-  const dtype = given ?? (flat.length === 0 ? 'f32' : scalars.map((s) => (s.kind === 'tensor' ? s.dtype : scalarDType(s))).reduce(commonType));
+  const dtype =
+    given ??
+    (flat.length === 0
+      ? 'f32'
+      : scalars.map((s) => (s.kind === 'tensor' ? s.dtype : scalarDType(s))).reduce(commonType));
   if (scalars.every((s) => s.kind !== 'dynamic' && s.kind !== 'tensor')) {
-    const numbers = scalars.map((s) => (s.kind === 'bool' ? Number(s.value) : (s as { value: number | bigint }).value));
+    const numbers = scalars.map((s) =>
+      s.kind === 'bool' ? Number(s.value) : (s as { value: number | bigint }).value,
+    );
     return c.builder.constant(bytesConstant(dtype, shape, fromNumbers(dtype, shape, numbers).data));
   }
-  const elements = scalars.map((s) => c.reshape(s.kind === 'tensor' ? c.cast(c.value(s), dtype) : c.scalarValue(s, dtype), [1]));
+  const elements = scalars.map((s) =>
+    c.reshape(s.kind === 'tensor' ? c.cast(c.value(s), dtype) : c.scalarValue(s, dtype), [1]),
+  );
   return c.reshape(c.one('concat', elements, { axis: 0 }), shape);
 }
 
 /** The tensor itself where nothing changes and no copy is asked for. */
-export function convert(c: Lowering, t: TensorItem, dtype: DType | undefined, copy: boolean): TensorItem | Value {
+export function convert(
+  c: Lowering,
+  t: TensorItem,
+  dtype: DType | undefined,
+  copy: boolean,
+): TensorItem | Value {
   if (dtype === undefined || dtype === t.dtype) return copy ? c.fresh(c.value(t)) : t;
   return c.cast(c.value(t), dtype);
 }
@@ -146,20 +173,27 @@ export const CREATION: Family = {
   [`new_empty(Tensor self, int[] size, ${OPTIONS})`]: newFilled(ZERO),
   [`new_full(Tensor self, int[] size, Scalar fill_value, ${OPTIONS})`]: (c, a) =>
     c.filled(a.dtype('dtype') ?? a.tensor('self').dtype, a.ints('size'), a.scalar('fill_value')),
-  [`new_tensor(Tensor self, t data, ${OPTIONS})`]: (c, a) => tensorOf(c, a.item('data'), a.dtype('dtype') ?? a.tensor('self').dtype),
+  [`new_tensor(Tensor self, t data, ${OPTIONS})`]: (c, a) =>
+    tensorOf(c, a.item('data'), a.dtype('dtype') ?? a.tensor('self').dtype),
   [`arange(Scalar end, ${OPTIONS})`]: (c, a) => arange(c, a, 0, 1),
   [`arange(Scalar start, Scalar end, ${OPTIONS})`]: (c, a) => arange(c, a, a.number('start'), 1),
-  [`arange(Scalar start, Scalar end, Scalar step=1, ${OPTIONS})`]: (c, a) => arange(c, a, a.number('start'), a.number('step')),
+  [`arange(Scalar start, Scalar end, Scalar step=1, ${OPTIONS})`]: (c, a) =>
+    arange(c, a, a.number('start'), a.number('step')),
   [`linspace(Scalar start, Scalar end, int? steps=None, ${OPTIONS})`]: linspace,
   [`eye(int n, ${OPTIONS})`]: (c, a) => eye(c, a.number('n'), a.number('n'), a.dtype('dtype') ?? 'f32'),
-  [`eye(int n, int m, ${OPTIONS})`]: (c, a) => eye(c, a.number('n'), a.number('m'), a.dtype('dtype') ?? 'f32'),
+  [`eye(int n, int m, ${OPTIONS})`]: (c, a) =>
+    eye(c, a.number('n'), a.number('m'), a.dtype('dtype') ?? 'f32'),
   [`scalar_tensor(Scalar s, ${OPTIONS})`]: (c, a) => c.scalarValue(a.scalar('s'), a.dtype('dtype') ?? 'f32'),
-  'tensor(t data, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False)': (c, a) => tensorOf(c, a.item('data'), a.dtype('dtype')),
+  'tensor(t data, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False)': (c, a) =>
+    tensorOf(c, a.item('data'), a.dtype('dtype')),
   'as_tensor(t data, *, ScalarType? dtype=None, Device? device=None)': (c, a) => {
     const item = a.item('data');
-    return item.kind === 'tensor' ? convert(c, item, a.dtype('dtype'), false) : tensorOf(c, item, a.dtype('dtype'));
+    return item.kind === 'tensor'
+      ? convert(c, item, a.dtype('dtype'), false)
+      : tensorOf(c, item, a.dtype('dtype'));
   },
-  'fill(Tensor self, Scalar value)': (c, a) => c.filled(a.tensor('self').dtype, a.tensor('self').shape, a.scalar('value')),
+  'fill(Tensor self, Scalar value)': (c, a) =>
+    c.filled(a.tensor('self').dtype, a.tensor('self').shape, a.scalar('value')),
   'fill(Tensor self, Tensor value)': (c, a) => {
     const t = a.tensor('self');
     return c.broadcast(c.cast(c.value(a.tensor('value')), t.dtype), t.shape);
@@ -169,18 +203,32 @@ export const CREATION: Family = {
     const t = a.tensor('self');
     return c.broadcast(c.cast(c.value(a.tensor('src')), t.dtype), t.shape);
   },
-  'to(Tensor self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None)': to,
-  'to(Tensor self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None)': to,
-  'to(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None)': to,
+  'to(Tensor self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None)':
+    to,
+  'to(Tensor self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None)':
+    to,
+  'to(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None)':
+    to,
   'to(Tensor self, Device? device, ScalarType? dtype=None, bool non_blocking=False, bool copy=False)': to,
-  'to(Tensor self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None)': (c, a) =>
-    convert(c, a.tensor('self'), a.tensor('other').dtype, a.flag('copy')),
+  'to(Tensor self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None)':
+    (c, a) => convert(c, a.tensor('self'), a.tensor('other').dtype, a.flag('copy')),
   'to(Tensor self, bool non_blocking=False, bool copy=False)': (_c, a) => a.tensor('self'),
-  'type_as(Tensor self, Tensor other)': (c, a) => convert(c, a.tensor('self'), a.tensor('other').dtype, false),
+  'type_as(Tensor self, Tensor other)': (c, a) =>
+    convert(c, a.tensor('self'), a.tensor('other').dtype, false),
   ...Object.fromEntries(
-    [['Long', 'i64'], ['Int', 'i32'], ['Short', 'i16'], ['Char', 'i8'], ['Byte', 'u8'], ['Half', 'f16'], ['Float', 'f32'], ['Double', 'f64']].map(
-      ([name, dtype]): [string, Handler] => [`_cast_${name}(Tensor self, bool non_blocking=False)`, toType(dtype as DType)],
-    ),
+    [
+      ['Long', 'i64'],
+      ['Int', 'i32'],
+      ['Short', 'i16'],
+      ['Char', 'i8'],
+      ['Byte', 'u8'],
+      ['Half', 'f16'],
+      ['Float', 'f32'],
+      ['Double', 'f64'],
+    ].map(([name, dtype]): [string, Handler] => [
+      `_cast_${name}(Tensor self, bool non_blocking=False)`,
+      toType(dtype as DType),
+    ]),
   ),
   'cpu(Tensor self)': (_c, a) => a.tensor('self'),
   'cuda(Tensor self)': (_c, a) => a.tensor('self'),
@@ -193,7 +241,7 @@ export const CREATION: Family = {
   'ScalarImplicit(Tensor a)': number(),
   'is_nonzero(Tensor a)': number('bool'),
   'NumToTensor(Scalar a)': (c, a) => numberTensor(c, a.scalar('a')),
-  'dtype(Tensor a)': (c, a) => int(scalarTypeNumber(a.tensor('a').dtype)),
+  'dtype(Tensor a)': (_c, a) => int(scalarTypeNumber(a.tensor('a').dtype)),
   'device(Tensor a)': () => ({ kind: 'device', name: 'cpu' }),
   'layout(Tensor a)': () => int(0),
   'shape(Tensor a)': (_c, a) => ({ kind: 'list', items: a.tensor('a').shape.map(int) }),
@@ -207,15 +255,24 @@ export const CREATION: Family = {
   'is_nested(Tensor a)': () => bool(false),
   'is_leaf(Tensor a)': () => bool(true),
   'is_contiguous(Tensor self)': () => bool(true),
-  'is_same_size(Tensor self, Tensor other)': (_c, a) => bool(String(a.tensor('self').shape) === String(a.tensor('other').shape)),
-  'result_type(Tensor tensor, Tensor other)': (_c, a) => int(scalarTypeNumber(promote([a.tensor('tensor'), a.tensor('other')]))),
+  'is_same_size(Tensor self, Tensor other)': (_c, a) =>
+    bool(String(a.tensor('self').shape) === String(a.tensor('other').shape)),
+  'result_type(Tensor tensor, Tensor other)': (_c, a) =>
+    int(scalarTypeNumber(promote([a.tensor('tensor'), a.tensor('other')]))),
   'promote_types(ScalarType type1, ScalarType type2)': (_c, a) =>
     int(scalarTypeNumber(commonType(a.dtype('type1') ?? 'f32', a.dtype('type2') ?? 'f32'))),
-  'can_cast(ScalarType from_, ScalarType to)': (_c, a) => bool(isFloat(a.dtype('to') ?? 'f32') || !isFloat(a.dtype('from_') ?? 'f32')),
+  'can_cast(ScalarType from_, ScalarType to)': (_c, a) =>
+    bool(isFloat(a.dtype('to') ?? 'f32') || !isFloat(a.dtype('from_') ?? 'f32')),
   'allclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)': (c, a) => {
     const difference = c.one('abs', [c.one('sub', [c.value(a.tensor('self')), c.value(a.tensor('other'))])]);
-    const bound = c.one('mul', [c.one('abs', [c.value(a.tensor('other'))]), c.constantF(difference.type.dtype, a.number('rtol'))]);
-    const near = c.one('le', [difference, c.one('add', [bound, c.constantF(difference.type.dtype, a.number('atol'))])]);
+    const bound = c.one('mul', [
+      c.one('abs', [c.value(a.tensor('other'))]),
+      c.constantF(difference.type.dtype, a.number('rtol')),
+    ]);
+    const near = c.one('le', [
+      difference,
+      c.one('add', [bound, c.constantF(difference.type.dtype, a.number('atol'))]),
+    ]);
     return c.scalarOf(c.one('reduce_min', [near], { axes: shapeOf(near).map((_, i) => i), keep: false }));
   },
   ...Object.fromEntries(

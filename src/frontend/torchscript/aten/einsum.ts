@@ -12,18 +12,23 @@ interface Labelled {
   readonly labels: readonly string[];
 }
 
-const malformed = (equation: string, why: string) => badInput('E3371', `the einsum '${equation}' is malformed: ${why}`);
+const malformed = (equation: string, why: string) =>
+  badInput('E3371', `the einsum '${equation}' is malformed: ${why}`);
 
 export function einsum(c: Lowering, equation: string, values: readonly Value[]): Value {
   const compact = equation.replaceAll(' ', '');
   const [left = '', right] = compact.split('->');
   const terms = left.split(',');
-  if (terms.length !== values.length) throw malformed(equation, `it has ${terms.length} operands, not ${values.length}`);
+  if (terms.length !== values.length)
+    throw malformed(equation, `it has ${terms.length} operands, not ${values.length}`);
   const rank = Math.max(0, ...terms.map((t, i) => ellipsisRank(t, shapeOf(values[i] as Value).length)));
-  const labelled = terms.map((term, i) => diagonal(c, equation, values[i] as Value, labelsOf(term, shapeOf(values[i] as Value).length, rank)));
+  const labelled = terms.map((term, i) =>
+    diagonal(c, equation, values[i] as Value, labelsOf(term, shapeOf(values[i] as Value).length, rank)),
+  );
   const all = labelled.flatMap((x) => x.labels);
   const output = right === undefined ? implicitOutput(terms, rank) : expandOutput(right, rank);
-  for (const label of output) if (!all.includes(label)) throw malformed(equation, `no operand has the axis ${label}`);
+  for (const label of output)
+    if (!all.includes(label)) throw malformed(equation, `no operand has the axis ${label}`);
   let [joined] = labelled as [Labelled];
   for (const [i, next] of labelled.entries()) {
     if (i === 0) continue;
@@ -73,18 +78,30 @@ function diagonal(c: Lowering, equation: string, value: Value, labels: readonly 
     sizes: [n, ...rest.map((axis) => shape[axis] ?? 1)],
     steps: [n + 1, ...rest.map(() => 1)],
   });
-  return diagonal(c, equation, picked, [labels[first] as string, ...rest.map((axis) => labels[axis] as string)]);
+  return diagonal(c, equation, picked, [
+    labels[first] as string,
+    ...rest.map((axis) => labels[axis] as string),
+  ]);
 }
 
 function sumOut(c: Lowering, x: Labelled, kept: ReadonlySet<string>): Labelled {
   const axes = [...x.labels.keys()].filter((i) => !kept.has(x.labels[i] as string));
   if (axes.length === 0) return x;
-  return { value: c.one('reduce_sum', [x.value], { axes, keep: false }), labels: x.labels.filter((l) => kept.has(l)) };
+  return {
+    value: c.one('reduce_sum', [x.value], { axes, keep: false }),
+    labels: x.labels.filter((l) => kept.has(l)),
+  };
 }
 
 /** Axes in the order of `labels`, which are all of its labels. */
 function align(c: Lowering, x: Labelled, labels: readonly string[]): Labelled {
-  return { value: c.transpose(x.value, labels.map((l) => x.labels.indexOf(l))), labels };
+  return {
+    value: c.transpose(
+      x.value,
+      labels.map((l) => x.labels.indexOf(l)),
+    ),
+    labels,
+  };
 }
 
 function join(c: Lowering, a: Labelled, b: Labelled, later: ReadonlySet<string>): Labelled {
@@ -99,8 +116,16 @@ function join(c: Lowering, a: Labelled, b: Labelled, later: ReadonlySet<string>)
   const either = (l: string): number => Math.max(size(left, l), size(right, l));
   const labels = [...batch, ...rows, ...columns];
   if (inner.length === 0) {
-    const p = c.reshape(align(c, left, [...batch, ...rows]).value, [...batch.map((l) => size(left, l)), ...rows.map((l) => size(left, l)), ...columns.map(() => 1)]);
-    const q = c.reshape(align(c, right, [...batch, ...columns]).value, [...batch.map((l) => size(right, l)), ...rows.map(() => 1), ...columns.map((l) => size(right, l))]);
+    const p = c.reshape(align(c, left, [...batch, ...rows]).value, [
+      ...batch.map((l) => size(left, l)),
+      ...rows.map((l) => size(left, l)),
+      ...columns.map(() => 1),
+    ]);
+    const q = c.reshape(align(c, right, [...batch, ...columns]).value, [
+      ...batch.map((l) => size(right, l)),
+      ...rows.map(() => 1),
+      ...columns.map((l) => size(right, l)),
+    ]);
     return { value: c.one('mul', [p, q]), labels };
   }
   const depth = elementCount(inner.map(either));
@@ -114,6 +139,10 @@ function join(c: Lowering, a: Labelled, b: Labelled, later: ReadonlySet<string>)
   const p = spread(left, [...batch, ...rows, ...inner], [...batch.map((l) => size(left, l)), m, depth]);
   const q = spread(right, [...batch, ...inner, ...columns], [...batch.map((l) => size(right, l)), depth, n]);
   const product = c.one('matmul', [p, q]);
-  const shape = [...batch.map(either), ...rows.map((l) => size(left, l)), ...columns.map((l) => size(right, l))];
+  const shape = [
+    ...batch.map(either),
+    ...rows.map((l) => size(left, l)),
+    ...columns.map((l) => size(right, l)),
+  ];
   return { value: c.reshape(product, shape), labels };
 }

@@ -64,7 +64,11 @@ function indexTensors(c: Lowering, indices: readonly (TensorItem | undefined)[])
     if (t.dtype !== 'bool' && t.dtype !== 'u8') return [integersOf(c, t)];
     const rows = places(c.value(t));
     if (rows === undefined)
-      throw c.refuse('E4316', 'a tensor is indexed by a mask that depends on data: the size of the result is not known when compiling', 'use torch.where or masked_fill instead');
+      throw c.refuse(
+        'E4316',
+        'a tensor is indexed by a mask that depends on data: the size of the result is not known when compiling',
+        'use torch.where or masked_fill instead',
+      );
     return rows.map((row) => c.builder.ints(row));
   });
 }
@@ -79,13 +83,22 @@ interface Gathered {
   readonly at: number;
 }
 
-function gatherPlan(c: Lowering, shape: readonly number[], indices: readonly (Value | undefined)[]): Gathered {
+function gatherPlan(
+  c: Lowering,
+  shape: readonly number[],
+  indices: readonly (Value | undefined)[],
+): Gathered {
   const axes = indices.flatMap((v, i) => (v === undefined ? [] : [i]));
   const values = axes.map((axis) => normalized(c, c.cast(indices[axis] as Value, 'i64'), shape[axis] ?? 1));
   const indexShape = commonShape(c, values.map(shapeOf));
   const columns = values.map((v) => c.reshape(c.broadcast(v, indexShape), [...indexShape, 1]));
   const together = axes.every((axis, i) => i === 0 || axis === (axes[i - 1] ?? 0) + 1);
-  return { axes, places: c.one('concat', columns, { axis: indexShape.length }), indexShape, at: together ? (axes[0] ?? 0) : 0 };
+  return {
+    axes,
+    places: c.one('concat', columns, { axis: indexShape.length }),
+    indexShape,
+    at: together ? (axes[0] ?? 0) : 0,
+  };
 }
 
 /** x[indices]: advanced indexing of numpy. */
@@ -94,7 +107,8 @@ export function indexBy(c: Lowering, x: Value, given: readonly (Value | undefine
   const axes = given.flatMap((v, i) => (v === undefined ? [] : [i]));
   const [only] = axes;
   if (only === undefined) return x;
-  if (axes.length === 1) return c.one('gather', [x, normalized(c, given[only] as Value, shape[only] ?? 1)], { axis: only });
+  if (axes.length === 1)
+    return c.one('gather', [x, normalized(c, given[only] as Value, shape[only] ?? 1)], { axis: only });
   const plan = gatherPlan(c, shape, given);
   const rest = shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const moved = c.transpose(x, [...axes, ...rest]);
@@ -111,14 +125,26 @@ export function indexBy(c: Lowering, x: Value, given: readonly (Value | undefine
 }
 
 /** x with values put at indices; `add` adds them. */
-function putAt(c: Lowering, x: Value, indices: readonly (TensorItem | undefined)[], values: Value, accumulate: boolean): Value {
+function putAt(
+  c: Lowering,
+  x: Value,
+  indices: readonly (TensorItem | undefined)[],
+  values: Value,
+  accumulate: boolean,
+): Value {
   const [mask, ...others] = indices;
   const dtype = x.type.dtype;
   if (mask?.dtype === 'bool' && others.every((t) => t === undefined) && places(c.value(mask)) === undefined) {
     if (elementCount(shapeOf(values)) !== 1 || accumulate)
-      throw c.refuse('E4316', 'values are put at the places of a mask that depends on data; only a single value can be');
+      throw c.refuse(
+        'E4316',
+        'values are put at the places of a mask that depends on data; only a single value can be',
+      );
     const rank = shapeOf(x).length;
-    const aligned = c.reshape(c.value(mask), [...mask.shape, ...new Array<number>(rank - mask.shape.length).fill(1)]);
+    const aligned = c.reshape(c.value(mask), [
+      ...mask.shape,
+      ...new Array<number>(rank - mask.shape.length).fill(1),
+    ]);
     return c.one('where', [aligned, c.reshape(c.cast(values, dtype), []), x]);
   }
   const shape = shapeOf(x);
@@ -137,24 +163,47 @@ function putAt(c: Lowering, x: Value, indices: readonly (TensorItem | undefined)
     ...Array.from({ length: before }, (_, i) => i),
     ...Array.from({ length: rest.length - before }, (_, i) => before + n + i),
   ]);
-  const written = c.one('scatter_nd', [moved, plan.places, updates], { reduction: accumulate ? 'add' : 'none' });
-  return c.transpose(written, order.map((_, axis) => order.indexOf(axis)));
+  const written = c.one('scatter_nd', [moved, plan.places, updates], {
+    reduction: accumulate ? 'add' : 'none',
+  });
+  return c.transpose(
+    written,
+    order.map((_, axis) => order.indexOf(axis)),
+  );
 }
 
 const indexPut: Handler = (c, a) =>
-  putAt(c, c.value(a.tensor('self')), a.optionals('indices'), c.value(a.tensor('values')), a.flag('accumulate'));
+  putAt(
+    c,
+    c.value(a.tensor('self')),
+    a.optionals('indices'),
+    c.value(a.tensor('values')),
+    a.flag('accumulate'),
+  );
 
 /** Index and updates have the tensor's rank; along the other axes only as far as they reach. */
-function scatterAlong(c: Lowering, a: Args, reduction: string, updates: (index: Value, dtype: DType) => Value): Value {
+function scatterAlong(
+  c: Lowering,
+  a: Args,
+  reduction: string,
+  updates: (index: Value, dtype: DType) => Value,
+): Value {
   const t = a.tensor('self');
   const x = c.value(t);
   const axis = axisOf(c, a.number('dim'), t.shape.length);
   const index = normalized(c, integersOf(c, a.tensor('index')), t.shape[axis] ?? 1);
   const values = updates(index, x.type.dtype);
   const shape = shapeOf(index);
-  const cut = c.one('slice', [values], { starts: shape.map(() => 0), sizes: shape, steps: shape.map(() => 1) });
+  const cut = c.one('slice', [values], {
+    starts: shape.map(() => 0),
+    sizes: shape,
+    steps: shape.map(() => 1),
+  });
   if (shape.length === 0) {
-    const rank1 = c.one('scatter_elements', [c.reshape(x, [1]), c.reshape(index, [1]), c.reshape(cut, [1])], { axis: 0, reduction });
+    const rank1 = c.one('scatter_elements', [c.reshape(x, [1]), c.reshape(index, [1]), c.reshape(cut, [1])], {
+      axis: 0,
+      reduction,
+    });
     return c.reshape(rank1, []);
   }
   return c.one('scatter_elements', [x, index, cut], { axis, reduction });
@@ -171,12 +220,18 @@ const scatterValue =
     scatterAlong(c, a, reduction, (index, dtype) => c.filled(dtype, shapeOf(index), a.scalar('value')));
 
 const REDUCTIONS: Readonly<Record<string, string>> = {
-  add: 'add', sum: 'add', multiply: 'mul', prod: 'mul', amax: 'max', amin: 'min',
+  add: 'add',
+  sum: 'add',
+  multiply: 'mul',
+  prod: 'mul',
+  amax: 'max',
+  amin: 'min',
 };
 
 const scatterReduce: Handler = (c, a) => {
   const reduction = REDUCTIONS[a.text('reduce')];
-  if (reduction === undefined) throw c.refuse('E4318', `scatter with the reduction '${a.text('reduce')}' is not supported`);
+  if (reduction === undefined)
+    throw c.refuse('E4318', `scatter with the reduction '${a.text('reduce')}' is not supported`);
   return scatterFrom(reduction)(c, a);
 };
 
@@ -207,7 +262,8 @@ const gather: Handler = (c, a) => {
   return c.one('gather_elements', [c.value(t), index], { axis });
 };
 
-const embedding: Handler = (c, a) => embed(c, c.value(a.tensor('weight')), integersOf(c, a.tensor('indices')));
+const embedding: Handler = (c, a) =>
+  embed(c, c.value(a.tensor('weight')), integersOf(c, a.tensor('indices')));
 
 /** Bags of embeddings summed or averaged: rows of a matrix of indices, or runs between constant offsets. */
 const embeddingBag: Handler = (c, a) => {
@@ -216,7 +272,10 @@ const embeddingBag: Handler = (c, a) => {
   const offsets = constantOf(integersOf(c, a.tensor('offsets')));
   const mode = a.number('mode');
   if (offsets === undefined || offsets.recipe.kind === 'opaque')
-    throw c.refuse('E4319', 'the offsets of embedding_bag depend on data: the sizes of the bags are not known when compiling');
+    throw c.refuse(
+      'E4319',
+      'the offsets of embedding_bag depend on data: the sizes of the bags are not known when compiling',
+    );
   const starts = Array.from(constantNumbers(offsets));
   if (a.flag('include_last_offset')) starts.pop();
   const total = elementCount(shapeOf(index));
@@ -244,7 +303,10 @@ const maskedSelect: Handler = (c, a) => {
 function nonzeroRows(c: Lowering, t: TensorItem): number[][] {
   const rows = places(c.value(t));
   if (rows !== undefined) return rows;
-  throw c.refuse('E4316', 'the places of the nonzero elements depend on data: how many there are is not known when compiling');
+  throw c.refuse(
+    'E4316',
+    'the places of the nonzero elements depend on data: how many there are is not known when compiling',
+  );
 }
 
 /** The tensor whose lower (or upper) triangle is 0. */
@@ -271,9 +333,11 @@ const oneHot: Handler = (c, a) => {
 };
 
 export const INDEXING: Family = {
-  'index(Tensor self, Tensor?[] indices)': (c, a) => indexBy(c, c.value(a.tensor('self')), indexTensors(c, a.optionals('indices'))),
+  'index(Tensor self, Tensor?[] indices)': (c, a) =>
+    indexBy(c, c.value(a.tensor('self')), indexTensors(c, a.optionals('indices'))),
   'index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False)': indexPut,
-  '_index_put_impl(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False)': indexPut,
+  '_index_put_impl(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False)':
+    indexPut,
   'index_select(Tensor self, int dim, Tensor index)': indexSelect,
   'index_copy(Tensor self, int dim, Tensor index, Tensor source)': indexRows(false, 'source'),
   'index_add(Tensor self, int dim, Tensor index, Tensor source)': indexRows(true, 'source'),
@@ -289,9 +353,12 @@ export const INDEXING: Family = {
   'scatter(Tensor self, int dim, Tensor index, Scalar value)': scatterValue('none'),
   'scatter(Tensor self, int dim, Tensor index, Tensor src, *, str reduce)': scatterReduce,
   'scatter_add(Tensor self, int dim, Tensor index, Tensor src)': scatterFrom('add'),
-  'scatter_reduce(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True)': scatterReduce,
-  'embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False)': embedding,
-  'embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int? padding_idx=None)': embeddingBag,
+  'scatter_reduce(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True)':
+    scatterReduce,
+  'embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False)':
+    embedding,
+  'embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int? padding_idx=None)':
+    embeddingBag,
   'masked_select(Tensor self, Tensor mask)': maskedSelect,
   'nonzero(Tensor self)': (c, a) => {
     const rows = nonzeroRows(c, a.tensor('self'));
@@ -308,8 +375,19 @@ export const INDEXING: Family = {
   'select_scatter(Tensor self, Tensor src, int dim, int index)': (c, a) => {
     const t = a.tensor('self');
     const axis = axisOf(c, a.number('dim'), t.shape.length);
-    const index = t.shape.map((_, i) => (i === axis ? c.fresh(c.builder.ints([a.number('index')])) : undefined));
+    const index = t.shape.map((_, i) =>
+      i === axis ? c.fresh(c.builder.ints([a.number('index')])) : undefined,
+    );
     const rows = operand(c, a.tensor('src'), t.dtype);
-    return putAt(c, c.value(t), index, c.reshape(rows, t.shape.map((n, i) => (i === axis ? 1 : n))), false);
+    return putAt(
+      c,
+      c.value(t),
+      index,
+      c.reshape(
+        rows,
+        t.shape.map((n, i) => (i === axis ? 1 : n)),
+      ),
+      false,
+    );
   },
 };

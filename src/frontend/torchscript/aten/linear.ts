@@ -46,7 +46,9 @@ export function linear(c: Lowering, x: Value, weight: Value, bias: Value | undef
   const rank1 = shapeOf(x).length === 1;
   const left = rank1 ? c.reshape(x, [1, ...shapeOf(x)]) : x;
   const vector = bias !== undefined && shapeOf(bias).length === 1;
-  const product = vector ? c.one('matmul', [left, right, bias], { bias: true }) : c.one('matmul', [left, right]);
+  const product = vector
+    ? c.one('matmul', [left, right, bias], { bias: true })
+    : c.one('matmul', [left, right]);
   const sum = bias !== undefined && !vector ? c.one('add', [product, bias]) : product;
   return rank1 ? c.reshape(sum, shapeOf(sum).slice(1)) : sum;
 }
@@ -88,19 +90,36 @@ export const LINEAR: Family = {
     const [x, y] = [c.value(a.tensor('self')), c.value(a.tensor('vec2'))];
     return c.one('mul', [c.reshape(x, [...shapeOf(x), 1]), y]);
   },
-  'addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1)': addProduct('mat1', 'mat2'),
+  'addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1)': addProduct(
+    'mat1',
+    'mat2',
+  ),
   'addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1)': addProduct('mat', 'vec'),
-  'baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)': addProduct('batch1', 'batch2'),
+  'baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)': addProduct(
+    'batch1',
+    'batch2',
+  ),
   'addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)': (c, a) => {
     const sum = c.one('reduce_sum', [product(c, a, 'batch1', 'batch2')], { axes: [0], keep: false });
-    return c.one('add', [times(c, c.value(a.tensor('self')), a.scalar('beta')), times(c, sum, a.scalar('alpha'))]);
+    return c.one('add', [
+      times(c, c.value(a.tensor('self')), a.scalar('beta')),
+      times(c, sum, a.scalar('alpha')),
+    ]);
   },
   'bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None)': (c, a) => {
     const bias = a.optional('bias');
-    const [x, y, w] = ['input1', 'input2', 'weight'].map((n) => c.value(a.tensor(n))) as [Value, Value, Value];
+    const [x, y, w] = ['input1', 'input2', 'weight'].map((n) => c.value(a.tensor(n))) as [
+      Value,
+      Value,
+      Value,
+    ];
     const out = einsum(c, '...i,oij,...j->...o', [x, w, y]);
     return bias === undefined ? out : c.one('add', [out, c.value(bias)]);
   },
   'einsum(str equation, Tensor[] tensors, *, int[]? path=None)': (c, a) =>
-    einsum(c, a.text('equation'), a.tensors('tensors').map((t) => c.value(t))),
+    einsum(
+      c,
+      a.text('equation'),
+      a.tensors('tensors').map((t) => c.value(t)),
+    ),
 };

@@ -46,7 +46,11 @@ const batchNorm: Handler = (c, a) => {
   if (a.flag('training') || mean === undefined || variance === undefined) {
     const axes = [...shapeOf(x).keys()].filter((i) => i !== 1);
     if (a.flag('training') && mean !== undefined)
-      c.warn('W4333', 'batch norm runs in training mode: it normalises with the statistics of the input', 'call eval() on the model before saving it');
+      c.warn(
+        'W4333',
+        'batch norm runs in training mode: it normalises with the statistics of the input',
+        'call eval() on the model before saving it',
+      );
     const y = standardize(c, x, axes, a.number('eps'));
     return affine(c, y, weight && c.cast(weight, dtype), bias && c.cast(bias, dtype));
   }
@@ -69,14 +73,26 @@ export function layerNorm(
 ): Value {
   const axis = shapeOf(x).length - count;
   const operands = [x, ...(weight === undefined ? [] : [weight]), ...(bias === undefined ? [] : [bias])];
-  return c.one('layer_norm', operands, { axis, epsilon, scale: weight !== undefined, bias: bias !== undefined });
+  return c.one('layer_norm', operands, {
+    axis,
+    epsilon,
+    scale: weight !== undefined,
+    bias: bias !== undefined,
+  });
 }
 
 const layer: Handler = (c, a) => {
   const x = floatOperand(c, a, 'input');
   const { dtype } = x.type;
   const count = a.ints('normalized_shape').length;
-  return layerNorm(c, x, count, optionalValue(c, a, 'weight', dtype), optionalValue(c, a, 'bias', dtype), a.number('eps'));
+  return layerNorm(
+    c,
+    x,
+    count,
+    optionalValue(c, a, 'weight', dtype),
+    optionalValue(c, a, 'bias', dtype),
+    a.number('eps'),
+  );
 };
 
 /** Groups of channels, each normalised over its channels and the spatial axes. */
@@ -87,7 +103,8 @@ function grouped(c: Lowering, x: Value, groups: number, a: Args): Value {
   const inner = elementCount(shape) / Math.max(1, batch * groups);
   const flat = c.reshape(x, [batch, groups, inner]);
   const normal = c.reshape(layerNorm(c, flat, 1, undefined, undefined, a.number('eps')), shape);
-  if (channels % groups !== 0) throw c.refuse('E4314', `${channels} channels do not divide into ${groups} groups`);
+  if (channels % groups !== 0)
+    throw c.refuse('E4314', `${channels} channels do not divide into ${groups} groups`);
   return affine(c, normal, optionalValue(c, a, 'weight', dtype), optionalValue(c, a, 'bias', dtype));
 }
 
@@ -112,7 +129,11 @@ const rmsNorm: Handler = (c, a) => {
   // PyTorch's default is the distance from 1 to the next number of the type.
   const epsilon = a.numberOr('eps') ?? (dtype === 'f64' ? 2 ** -52 : 2 ** -23);
   const axis = shapeOf(x).length - count;
-  return c.one('rms_norm', weight === undefined ? [x] : [x, weight], { axis, epsilon, scale: weight !== undefined });
+  return c.one('rms_norm', weight === undefined ? [x] : [x, weight], {
+    axis,
+    epsilon,
+    scale: weight !== undefined,
+  });
 };
 
 const softmax =
@@ -127,16 +148,22 @@ const softmax =
 
 /** x / max(|x|_p, eps) along an axis comes as norm, clamp and div; only the local responses are one operator. */
 export const NORMALIZATION: Family = {
-  'batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled)': batchNorm,
-  'instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled)': instanceNorm,
-  'layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True)': layer,
-  'native_layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps)': (c, a) => [
+  'batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled)':
+    batchNorm,
+  'instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled)':
+    instanceNorm,
+  'layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True)':
+    layer,
+  'native_layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps)': (
+    c,
+    a,
+  ) => [
     layer(c, a) as Value,
     { kind: 'absent', why: 'the mean that native_layer_norm returns is not computed' },
     { kind: 'absent', why: 'the deviation that native_layer_norm returns is not computed' },
   ],
-  'group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enabled=True)': (c, a) =>
-    grouped(c, c.value(a.tensor('input')), a.number('num_groups'), a),
+  'group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enabled=True)':
+    (c, a) => grouped(c, c.value(a.tensor('input')), a.number('num_groups'), a),
   'rms_norm(Tensor self, int[] normalized_shape, Tensor? weight=None, float? eps=None)': rmsNorm,
   'softmax(Tensor self, int dim, ScalarType? dtype=None)': softmax('softmax'),
   '_softmax(Tensor self, int dim, bool half_to_float, ScalarType? dtype=None)': softmax('softmax'),

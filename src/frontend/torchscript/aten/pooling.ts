@@ -1,7 +1,8 @@
 // Pooling with windows of fixed size, and adaptive pooling, whose windows follow from the sizes: where they divide evenly it
 // is ordinary pooling, else each axis is averaged by a constant matrix or its windows are taken one by one.
-import type { Value } from '../../../ir/graph.js';
+
 import { bytesConstant } from '../../../ir/constant.js';
+import type { Value } from '../../../ir/graph.js';
 import type { Lowering } from '../lower/lowering.js';
 import { shapeOf, sliceAxis } from '../lower/views.js';
 import type { Args } from './bind.js';
@@ -70,17 +71,18 @@ const averagePool =
 
 /** First and last (excluded) element of each window of adaptive pooling. */
 function adaptiveWindows(input: number, output: number): (readonly [number, number])[] {
-  return Array.from({ length: output }, (_, i) => [
-    Math.floor((i * input) / output),
-    Math.ceil(((i + 1) * input) / output),
-  ] as const);
+  return Array.from(
+    { length: output },
+    (_, i) => [Math.floor((i * input) / output), Math.ceil(((i + 1) * input) / output)] as const,
+  );
 }
 
 function adaptive(c: Lowering, x: Value, sizes: readonly (number | undefined)[], max: boolean): Value {
   const input = shapeOf(x).slice(2);
   const output = input.map((n, i) => sizes[i] ?? n);
   const axes = input.map((_, i) => i + 2);
-  if (output.every((n) => n === 1)) return c.one(max ? 'reduce_max' : 'reduce_mean', [x], { axes, keep: true });
+  if (output.every((n) => n === 1))
+    return c.one(max ? 'reduce_max' : 'reduce_mean', [x], { axes, keep: true });
   if (input.every((n, i) => n % (output[i] ?? 1) === 0)) {
     const kernel = input.map((n, i) => n / (output[i] ?? 1));
     if (kernel.every((k) => k === 1)) return x;
@@ -94,7 +96,12 @@ function adaptive(c: Lowering, x: Value, sizes: readonly (number | undefined)[],
   }, x);
 }
 
-function maximaAlong(c: Lowering, x: Value, axis: number, windows: readonly (readonly [number, number])[]): Value {
+function maximaAlong(
+  c: Lowering,
+  x: Value,
+  axis: number,
+  windows: readonly (readonly [number, number])[],
+): Value {
   const parts = windows.map(([from, to]) =>
     c.one('reduce_max', [sliceAxis(c.builder, x, axis, from, to - from)], { axes: [axis], keep: true }),
   );
@@ -102,13 +109,20 @@ function maximaAlong(c: Lowering, x: Value, axis: number, windows: readonly (rea
 }
 
 /** The axis times a matrix whose columns are the windows' weights. */
-function meansAlong(c: Lowering, x: Value, axis: number, windows: readonly (readonly [number, number])[]): Value {
+function meansAlong(
+  c: Lowering,
+  x: Value,
+  axis: number,
+  windows: readonly (readonly [number, number])[],
+): Value {
   const shape = shapeOf(x);
   const n = shape[axis] ?? 1;
   const weights = new Float32Array(n * windows.length);
   for (const [j, [from, to]] of windows.entries())
     for (let i = from; i < to; i++) weights[i * windows.length + j] = 1 / (to - from);
-  const matrix = c.builder.constant(bytesConstant('f32', [n, windows.length], new Uint8Array(weights.buffer)));
+  const matrix = c.builder.constant(
+    bytesConstant('f32', [n, windows.length], new Uint8Array(weights.buffer)),
+  );
   return alongAxis(c, x, axis, c.cast(matrix, x.type.dtype));
 }
 
@@ -130,7 +144,9 @@ const adaptivePool =
     const item = a.item('output_size');
     const sizes =
       item.kind === 'list' || item.kind === 'tuple'
-        ? item.items.map((x) => (x.kind === 'none' ? undefined : x.kind === 'int' ? Number(x.value) : undefined))
+        ? item.items.map((x) =>
+            x.kind === 'none' ? undefined : x.kind === 'int' ? Number(x.value) : undefined,
+          )
         : a.ints('output_size', spatial);
     return withBatch(c, c.value(a.tensor('self')), spatial, (x) => adaptive(c, x, sizes, max));
   };

@@ -1,14 +1,12 @@
 // Quantised operators. A quantised tensor is its integers beside scale and zero point. Products are exact sums of integers,
 // corrected for zero points, then scaled and rounded to the result's grid, as the libraries behind PyTorch compute them; other
-// operators go by way of the reals. Packed weights of quantised and mobile models are unpacked from the archive.
+// operators go by way of the reals.
 import type { DType } from '../../../base/dtype.js';
 import { elementCount } from '../../../base/tensor.js';
-import { constantNumbers } from '../../../ops/evaluate.js';
 import { constantOf, type Value } from '../../../ir/graph.js';
-import { scalarTypeById, TORCH_SCALAR_TYPES } from '../archive/torch-types.js';
-import type { PickleValue, TorchTensor } from '../archive/value.js';
-import { archiveTensor } from '../lower/archive-tensor.js';
-import { float, int, type ObjectItem } from '../lower/items.js';
+import { constantNumbers } from '../../../ops/evaluate.js';
+import { scalarTypeById } from '../archive/torch-types.js';
+import { float, int } from '../lower/items.js';
 import type { Lowering } from '../lower/lowering.js';
 import type { Quantizer, TensorItem } from '../lower/tensor-item.js';
 import { shapeOf } from '../lower/views.js';
@@ -18,8 +16,13 @@ import { type ConvSettings, convolve } from './convolution.js';
 import { vector } from './creation.js';
 import type { Family, Handler } from './declare.js';
 import { linear } from './linear.js';
+import { packedOf } from './packed.js';
 
-const RANGES: Readonly<Record<string, readonly [number, number]>> = { i8: [-128, 127], u8: [0, 255], i32: [-(2 ** 31), 2 ** 31 - 1] };
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  i8: [-128, 127],
+  u8: [0, 255],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+};
 
 const rangeOf = (dtype: DType): readonly [number, number] => RANGES[dtype] ?? [0, 255];
 
@@ -56,70 +59,16 @@ export function quantize(c: Lowering, x: Value, q: Quantizer, dtype: DType): Ten
   return c.fresh(toGrid(c, scaled, shaped(c, q.zeroPoint, q, rank), dtype), { quantizer: q });
 }
 
-const perTensor = (a: Args, scale: string, zeroPoint: string): Quantizer => ({ scale: [a.number(scale)], zeroPoint: [a.number(zeroPoint)] });
+const perTensor = (a: Args, scale: string, zeroPoint: string): Quantizer => ({
+  scale: [a.number(scale)],
+  zeroPoint: [a.number(zeroPoint)],
+});
 
 /** Quantised element types have numbers of their own. */
 function quantizedType(c: Lowering, a: Args): DType {
   const found = scalarTypeById(a.number('dtype'));
   if (found?.quantized === true && found.dtype !== undefined) return found.dtype;
   throw c.refuse('E4311', `element type number ${a.number('dtype')} is no quantised type that is supported`);
-}
-
-/** Weight and bias of a packed object, and of a convolution its settings. */
-interface Packed {
-  readonly weight: TensorItem;
-  readonly bias: Value | undefined;
-  readonly conv?: ConvSettings;
-}
-
-function packedOf(c: Lowering, a: Args, name: string): Packed {
-  const item = a.item(name) as ObjectItem;
-  const { state } = item;
-  const short = item.class.split('.').at(-1) ?? item.class;
-  const parts = state?.kind === 'tuple' || state?.kind === 'list' ? state.items : undefined;
-  const packed = parts && (short.startsWith('Linear') ? packedLinear(c, item.path, parts) : short.startsWith('Conv') ? packedConv(c, item.path, parts) : undefined);
-  if (packed === undefined) throw c.refuse('E4326', `packed weights of class ${item.class} are not read in the form they have here`);
-  return packed;
-}
-
-const asTensor = (v: PickleValue | undefined): TorchTensor | undefined => (v?.kind === 'tensor' ? v : undefined);
-
-function packedLinear(c: Lowering, path: string, parts: readonly PickleValue[]): Packed | undefined {
-  const weight = asTensor(parts[0]);
-  const bias = asTensor(parts[1]);
-  if (weight === undefined) return undefined;
-  return { weight: archiveTensor(c, weight, `${path}.weight`), bias: bias && c.value(archiveTensor(c, bias, `${path}.bias`)) };
-}
-
-/** Version 2 and 3: a vector of settings, the weight, the optional bias. */
-function packedConv(c: Lowering, path: string, parts: readonly PickleValue[]): Packed | undefined {
-  const [, first, second] = parts;
-  const tensors = first?.kind === 'list' ? first.items : [];
-  const optional = second?.kind === 'list' || second?.kind === 'tuple' ? second.items : [];
-  const settings = asTensor(tensors[0]);
-  const weight = asTensor(tensors[1]);
-  if (settings === undefined || weight === undefined) return undefined;
-  const constant = constantOf(c.value(archiveTensor(c, settings, `${path}.settings`)));
-  const numbers = constant === undefined ? [] : Array.from(constantNumbers(constant));
-  const spatial = numbers[0] ?? 0;
-  if (spatial !== weight.shape.length - 2) return undefined;
-  const take = (i: number): number[] => numbers.slice(1 + i * spatial, 1 + (i + 1) * spatial);
-  const pads = take(1);
-  const [groups = 1, flags = 0] = numbers.slice(1 + 4 * spatial);
-  const transposed = (flags & 1) !== 0;
-  const bias = optional.map(asTensor).find((t) => t !== undefined);
-  return {
-    weight: archiveTensor(c, weight, `${path}.weight`),
-    bias: bias && c.value(archiveTensor(c, bias, `${path}.bias`)),
-    conv: {
-      strides: take(0),
-      low: pads,
-      high: pads,
-      dilations: take(2),
-      groups,
-      ...(transposed && { outputPadding: take(3) }),
-    },
-  };
 }
 
 /** Integers of the weight, filters first, and the scale of each filter. */
@@ -133,25 +82,44 @@ interface IntegerWeight {
 function integerWeight(c: Lowering, weight: TensorItem): IntegerWeight {
   const q = quantizerOf(c, weight);
   if (q.zeroPoint.some((z) => z !== 0) || weight.dtype !== 'i8' || (q.axis !== undefined && q.axis !== 0))
-    throw c.refuse('E4325', 'quantised weights with zero points, of another type than qint8 or along another axis than the first are not supported');
+    throw c.refuse(
+      'E4325',
+      'quantised weights with zero points, of another type than qint8 or along another axis than the first are not supported',
+    );
   const value = c.value(weight);
   const filters = weight.shape[0] ?? 1;
   const wide = c.reshape(c.cast(value, 'i32'), [filters, elementCount(weight.shape) / filters]);
   const sums = c.one('reduce_sum', [wide], { axes: [1], keep: false });
-  return { value, sums, scales: q.scale.length === 1 ? new Array<number>(filters).fill(q.scale[0] ?? 1) : q.scale };
+  return {
+    value,
+    sums,
+    scales: q.scale.length === 1 ? new Array<number>(filters).fill(q.scale[0] ?? 1) : q.scale,
+  };
 }
 
-const perFilter = (c: Lowering, v: Value, spatial: number): Value => c.reshape(v, [elementCount(shapeOf(v)), ...new Array<number>(spatial).fill(1)]);
+const perFilter = (c: Lowering, v: Value, spatial: number): Value =>
+  c.reshape(v, [elementCount(shapeOf(v)), ...new Array<number>(spatial).fill(1)]);
 
 /** Exact sums of products of (x - zero point) and the weights. */
-function integerProduct(c: Lowering, x: Value, zeroPoint: Value, w: IntegerWeight, conv: ConvSettings | undefined): Value {
+function integerProduct(
+  c: Lowering,
+  x: Value,
+  zeroPoint: Value,
+  w: IntegerWeight,
+  conv: ConvSettings | undefined,
+): Value {
   const spatial = conv === undefined ? 0 : shapeOf(w.value).length - 2;
   let sums: Value;
   if (conv === undefined) sums = linear(c, x, w.value, undefined);
   else {
     const none = conv.low.map(() => 0);
     const known = c.constantScalar(zeroPoint);
-    const pad = { low: [0, 0, ...conv.low], high: [0, 0, ...conv.high], mode: 'constant', value: Number(known?.value ?? 0) };
+    const pad = {
+      low: [0, 0, ...conv.low],
+      high: [0, 0, ...conv.high],
+      mode: 'constant',
+      value: Number(known?.value ?? 0),
+    };
     sums = convolve(c, c.one('pad', [x], pad), w.value, undefined, { ...conv, low: none, high: none });
   }
   return c.one('sub', [sums, c.one('mul', [perFilter(c, w.sums, spatial), zeroPoint])]);
@@ -170,14 +138,21 @@ const staticProduct =
     const output = perTensor(a, 'scale', 'zero_point');
     const packed = packedOf(c, a, packedName);
     const spatial = packed.conv === undefined ? 0 : packed.weight.shape.length - 2;
-    if (packed.conv?.outputPadding !== undefined || packed.conv?.groups !== undefined && packed.conv.groups > 1 && packed.weight.dtype !== 'i8')
+    if (packed.conv?.outputPadding !== undefined)
       throw c.refuse('E4325', 'quantised transposed convolutions are not supported');
     const w = integerWeight(c, packed.weight);
-    const sums = integerProduct(c, c.value(x), c.builder.scalar('i32', input.zeroPoint[0] ?? 0), w, packed.conv);
+    const sums = integerProduct(
+      c,
+      c.value(x),
+      c.builder.scalar('i32', input.zeroPoint[0] ?? 0),
+      w,
+      packed.conv,
+    );
     const inScale = Math.fround(input.scale[0] ?? 1);
     const steps = w.scales.map((s) => inScale * s);
     const exact = c.cast(sums, 'f32');
-    const biased = packed.bias === undefined ? exact : c.one('add', [exact, biasOnGrid(c, packed.bias, steps, spatial)]);
+    const biased =
+      packed.bias === undefined ? exact : c.one('add', [exact, biasOnGrid(c, packed.bias, steps, spatial)]);
     const factors = steps.map((s) => Math.fround(s / (output.scale[0] ?? 1)));
     const scaled = c.one('mul', [biased, perFilter(c, vector(c, 'f32', factors), spatial)]);
     const zero = c.constantF('f32', output.zeroPoint[0] ?? 0);
@@ -237,38 +212,14 @@ const elementwise =
     return byReals(c, a, relu(c, c.one(op, [dequantize(c, x), dequantize(c, y)]), withRelu), x);
   };
 
-/** XNNPACK's packed layers of mobile models: weight, bias, settings, bounds of the result. */
-const clampedLayer =
-  (kind: 'linear' | 'conv'): Handler =>
-  (c, a) => {
-    const object = a.item('W_prepack') as ObjectItem;
-    const { state } = object;
-    const parts = state?.kind === 'tuple' ? state.items : [];
-    const weight = asTensor(parts[0]);
-    if (weight === undefined) throw c.refuse('E4326', `packed weights of class ${object.class} are not read in the form they have here`);
-    const bias = asTensor(parts[1]);
-    const w = c.value(archiveTensor(c, weight, `${object.path}.weight`));
-    const b = bias && c.value(archiveTensor(c, bias, `${object.path}.bias`));
-    const x = c.value(a.tensor('X'));
-    const [low, high] = parts.slice(-2).map((p) => (p.kind === 'float' || p.kind === 'int' ? Number(p.value) : undefined));
-    const ints = (i: number): number[] => {
-      const p = parts[i];
-      return p?.kind === 'list' ? p.items.map((n) => (n.kind === 'int' ? Number(n.value) : 1)) : [];
-    };
-    const groups = parts[5]?.kind === 'int' ? Number(parts[5].value) : 1;
-    const y =
-      kind === 'linear'
-        ? linear(c, x, w, b)
-        : convolve(c, x, w, b, { strides: ints(2), low: ints(3), high: ints(3), dilations: ints(4), groups });
-    const above = low === undefined || low === Number.NEGATIVE_INFINITY ? y : low === 0 ? c.one('relu', [y]) : c.one('max', [y, c.constantF('f32', low)]);
-    return high === undefined || high === Number.POSITIVE_INFINITY ? above : c.one('min', [above, c.constantF('f32', high)]);
-  };
-
 /** Quantisation of training for export: onto the grid and back. */
 const fakeQuantize: Handler = (c, a) => {
   const x = c.value(a.tensor('self'));
   const [scale, zero] = [c.constantF('f32', a.number('scale')), c.constantF('f32', a.number('zero_point'))];
-  const placed = c.one('add', [c.one('round', [c.one('mul', [x, c.constantF('f32', 1 / a.number('scale'))])]), zero]);
+  const placed = c.one('add', [
+    c.one('round', [c.one('mul', [x, c.constantF('f32', 1 / a.number('scale'))])]),
+    zero,
+  ]);
   const grid = clampNumbers(c, placed, a.number('quant_min'), a.number('quant_max'));
   return c.one('mul', [c.one('sub', [grid, zero]), scale]);
 };
@@ -279,7 +230,8 @@ export const QUANTIZATION: Family = {
   'quantize_per_channel(Tensor self, Tensor scales, Tensor zero_points, int axis, int dtype)': (c, a) => {
     const numbers = (name: string): number[] => {
       const constant = constantOf(c.value(a.tensor(name)));
-      if (constant === undefined) throw c.refuse('E4310', `'${name}' of quantize_per_channel depends on data`);
+      if (constant === undefined)
+        throw c.refuse('E4310', `'${name}' of quantize_per_channel depends on data`);
       return Array.from(constantNumbers(constant));
     };
     const q = { scale: numbers('scales'), zeroPoint: numbers('zero_points'), axis: a.number('axis') };
@@ -292,7 +244,8 @@ export const QUANTIZATION: Family = {
   'int_repr(Tensor self)': (c, a) => c.fresh(c.value(a.tensor('self'))),
   'q_scale(Tensor self)': (c, a) => float(quantizerOf(c, a.tensor('self')).scale[0] ?? 1),
   'q_zero_point(Tensor self)': (c, a) => int(quantizerOf(c, a.tensor('self')).zeroPoint[0] ?? 0),
-  'fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max)': fakeQuantize,
+  'fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max)':
+    fakeQuantize,
 };
 
 const GRID = 'float scale, int zero_point';
@@ -313,43 +266,82 @@ export const QUANTIZED: Family = {
   [`add_relu(Tensor qa, Tensor qb, ${GRID})`]: elementwise('add', true),
   [`mul(Tensor qa, Tensor qb, ${GRID})`]: elementwise('mul', false),
   [`mul_relu(Tensor qa, Tensor qb, ${GRID})`]: elementwise('mul', true),
-  [`cat(Tensor[] qx, int dim, float? scale, int? zero_point)`]: (c, a) => {
+  'cat(Tensor[] qx, int dim, float? scale, int? zero_point)': (c, a) => {
     const tensors = a.tensors('qx');
     const [first] = tensors as [TensorItem];
     const own = quantizerOf(c, first);
-    const q = { scale: [a.numberOr('scale') ?? own.scale[0] ?? 1], zeroPoint: [a.numberOr('zero_point') ?? own.zeroPoint[0] ?? 0] };
+    const q = {
+      scale: [a.numberOr('scale') ?? own.scale[0] ?? 1],
+      zeroPoint: [a.numberOr('zero_point') ?? own.zeroPoint[0] ?? 0],
+    };
     const axis = (a.number('dim') + first.shape.length) % first.shape.length;
-    return quantize(c, c.one('concat', tensors.map((t) => dequantize(c, t)), { axis }), q, first.dtype);
+    return quantize(
+      c,
+      c.one(
+        'concat',
+        tensors.map((t) => dequantize(c, t)),
+        { axis },
+      ),
+      q,
+      first.dtype,
+    );
   },
-  [`hardswish(Tensor input, ${GRID.replace('scale', 'output_scale').replace('zero_point', 'output_zero_point')})`]: (c, a) => {
-    const t = a.tensor('input');
-    const x = dequantize(c, t);
-    const gate = clampNumbers(c, c.one('add', [x, c.constantF('f32', 3)]), 0, 6);
-    const y = c.one('mul', [c.one('mul', [x, gate]), c.constantF('f32', 1 / 6)]);
-    return quantize(c, y, perTensor(a, 'output_scale', 'output_zero_point'), t.dtype);
-  },
+  [`hardswish(Tensor input, ${GRID.replace('scale', 'output_scale').replace('zero_point', 'output_zero_point')})`]:
+    (c, a) => {
+      const t = a.tensor('input');
+      const x = dequantize(c, t);
+      const gate = clampNumbers(c, c.one('add', [x, c.constantF('f32', 3)]), 0, 6);
+      const y = c.one('mul', [c.one('mul', [x, gate]), c.constantF('f32', 1 / 6)]);
+      return quantize(c, y, perTensor(a, 'output_scale', 'output_zero_point'), t.dtype);
+    },
   'relu6(Tensor qx, bool inplace=False)': (c, a) => {
     const t = a.tensor('qx');
     return quantize(c, clampNumbers(c, dequantize(c, t), 0, 6), quantizerOf(c, t), t.dtype);
   },
-  'leaky_relu(Tensor qx, Scalar negative_slope, bool inplace, float output_scale, int output_zero_point)': (c, a) => {
+  'leaky_relu(Tensor qx, Scalar negative_slope, bool inplace, float output_scale, int output_zero_point)': (
+    c,
+    a,
+  ) => {
     const t = a.tensor('qx');
     const y = c.one('leaky_relu', [dequantize(c, t)], { alpha: a.number('negative_slope') });
     return quantize(c, y, perTensor(a, 'output_scale', 'output_zero_point'), t.dtype);
   },
 };
 
-export const PREPACKED: Family = {
-  'linear_clamp_run(Tensor X, Object W_prepack)': clampedLayer('linear'),
-  'conv2d_clamp_run(Tensor X, Object W_prepack)': clampedLayer('conv'),
-};
-
-/** Whether an element type number is a quantised one. */
-export const QUANTIZED_TYPE_IDS: ReadonlySet<number> = new Set(TORCH_SCALAR_TYPES.filter((t) => t.quantized === true).map((t) => t.id));
-
 /** Operators that work on the integers of quantised tensors as they are, and keep their grid. */
 export const ON_INTEGERS: ReadonlySet<string> = new Set([
-  'view', 'reshape', 'flatten', 'unflatten', 'unsqueeze', 'squeeze', 'transpose', 't', 'permute', 'expand', 'select', 'slice',
-  'narrow', 'chunk', 'split', 'split_with_sizes', 'unbind', 'cat', 'contiguous', 'clone', 'detach', 'size', 'dim', 'numel',
-  'max_pool1d', 'max_pool2d', 'dequantize', 'int_repr', 'q_scale', 'q_zero_point', 'dtype', 'device', 'is_quantized', 'dropout',
+  'view',
+  'reshape',
+  'flatten',
+  'unflatten',
+  'unsqueeze',
+  'squeeze',
+  'transpose',
+  't',
+  'permute',
+  'expand',
+  'select',
+  'slice',
+  'narrow',
+  'chunk',
+  'split',
+  'split_with_sizes',
+  'unbind',
+  'cat',
+  'contiguous',
+  'clone',
+  'detach',
+  'size',
+  'dim',
+  'numel',
+  'max_pool1d',
+  'max_pool2d',
+  'dequantize',
+  'int_repr',
+  'q_scale',
+  'q_zero_point',
+  'dtype',
+  'device',
+  'is_quantized',
+  'dropout',
 ]);

@@ -29,7 +29,8 @@ interface State {
 
 /** The part of the gates that comes from the input: [.., gates * size]. Biases that may be joined are. */
 function projectInput(c: Lowering, cell: Cell, x: Value, w: Weights): Value {
-  const joint = cell === 'gru' ? w.inputBias : w.inputBias && w.hiddenBias && c.one('add', [w.inputBias, w.hiddenBias]);
+  const joint =
+    cell === 'gru' ? w.inputBias : w.inputBias && w.hiddenBias && c.one('add', [w.inputBias, w.hiddenBias]);
   return linear(c, x, w.input, joint ?? w.inputBias);
 }
 
@@ -42,23 +43,39 @@ function step(c: Lowering, cell: Cell, projected: Value, state: State, w: Weight
   if (cell === 'gru') {
     const hidden = linear(c, state.h, w.hidden, w.hiddenBias);
     const size = shapeOf(state.h).at(-1) ?? 1;
-    const gate = (i: number): Value => op('sigmoid', op('add', part(c, projected, i, size), part(c, hidden, i, size)));
+    const gate = (i: number): Value =>
+      op('sigmoid', op('add', part(c, projected, i, size), part(c, hidden, i, size)));
     const [reset, update] = [gate(0), gate(1)];
-    const fresh = op('tanh', op('add', part(c, projected, 2, size), op('mul', reset, part(c, hidden, 2, size))));
+    const fresh = op(
+      'tanh',
+      op('add', part(c, projected, 2, size), op('mul', reset, part(c, hidden, 2, size))),
+    );
     return { h: op('add', fresh, op('mul', update, op('sub', state.h, fresh))), c: undefined };
   }
   const sum = op('add', projected, linear(c, state.h, w.hidden, undefined));
   if (cell !== 'lstm') return { h: op(cell === 'rnn_tanh' ? 'tanh' : 'relu', sum), c: undefined };
   const size = (shapeOf(sum).at(-1) ?? 4) / 4;
   const gate = (i: number, f: string): Value => op(f, part(c, sum, i, size));
-  const [input, forget, candidate, output] = [gate(0, 'sigmoid'), gate(1, 'sigmoid'), gate(2, 'tanh'), gate(3, 'sigmoid')];
+  const [input, forget, candidate, output] = [
+    gate(0, 'sigmoid'),
+    gate(1, 'sigmoid'),
+    gate(2, 'tanh'),
+    gate(3, 'sigmoid'),
+  ];
   const memory = op('add', op('mul', forget, state.c as Value), op('mul', input, candidate));
   const h = op('mul', output, op('tanh', memory));
   return { h: w.projection === undefined ? h : linear(c, h, w.projection, undefined), c: memory };
 }
 
 /** A layer over [T, N, I] in one direction: outputs by time, and the last state. */
-function direction(c: Lowering, cell: Cell, x: Value, start: State, w: Weights, reverse: boolean): { steps: Value[]; last: State } {
+function direction(
+  c: Lowering,
+  cell: Cell,
+  x: Value,
+  start: State,
+  w: Weights,
+  reverse: boolean,
+): { steps: Value[]; last: State } {
   const [length = 0, batch = 1] = shapeOf(x);
   const projected = projectInput(c, cell, x, w);
   const width = shapeOf(projected).at(-1) ?? 1;
@@ -74,7 +91,11 @@ function direction(c: Lowering, cell: Cell, x: Value, start: State, w: Weights, 
 }
 
 const stacked = (c: Lowering, values: readonly Value[]): Value =>
-  c.one('concat', values.map((v) => c.reshape(v, [1, ...shapeOf(v)])), { axis: 0 });
+  c.one(
+    'concat',
+    values.map((v) => c.reshape(v, [1, ...shapeOf(v)])),
+    { axis: 0 },
+  );
 
 const row = (c: Lowering, v: Value, i: number): Value =>
   c.reshape(sliceAxis(c.builder, v, 0, i, 1), shapeOf(v).slice(1));
@@ -86,7 +107,10 @@ function weightsOf(c: Lowering, a: Args, count: number): Weights[] {
   const biases = a.flag('has_biases');
   const wanted = biases ? [4, 5] : [2, 3];
   if (!wanted.includes(each))
-    throw c.refuse('E4323', `a recurrent layer has ${flat.length} parameters for ${count} directions, which is no known arrangement`);
+    throw c.refuse(
+      'E4323',
+      `a recurrent layer has ${flat.length} parameters for ${count} directions, which is no known arrangement`,
+    );
   return Array.from({ length: count }, (_, i) => {
     const [input, hidden, ...rest] = flat.slice(i * each, (i + 1) * each) as [Value, Value, ...Value[]];
     return {
@@ -107,11 +131,20 @@ interface Sequence {
 }
 
 /** All layers: outputs [T, N, directions * size], last states [layers * directions, N, size]. */
-function layers(c: Lowering, a: Args, cell: Cell, sequence: Sequence): { y: Value; h: Value; c: Value | undefined } {
+function layers(
+  c: Lowering,
+  a: Args,
+  cell: Cell,
+  sequence: Sequence,
+): { y: Value; h: Value; c: Value | undefined } {
   const directions = a.flag('bidirectional') ? 2 : 1;
   const count = a.number('num_layers') * directions;
   if (a.flag('train') && a.number('dropout') > 0)
-    throw c.refuse('E4313', 'dropout between recurrent layers is applied in training mode', 'call eval() on the model before saving it');
+    throw c.refuse(
+      'E4313',
+      'dropout between recurrent layers is applied in training mode',
+      'call eval() on the model before saving it',
+    );
   const weights = weightsOf(c, a, count);
   const last: State[] = [];
   let x = sequence.x;
@@ -125,7 +158,10 @@ function layers(c: Lowering, a: Args, cell: Cell, sequence: Sequence): { y: Valu
     x = sides.length === 1 ? (sides[0] as Value) : c.one('concat', sides, { axis: 2 });
   }
   const memories = last.map((s) => s.c);
-  const h = stacked(c, last.map((s) => s.h));
+  const h = stacked(
+    c,
+    last.map((s) => s.h),
+  );
   return { y: x, h, c: sequence.c && stacked(c, memories as Value[]) };
 }
 
@@ -140,13 +176,20 @@ const overTensor =
     const states = statesOf(c, a, cell, single);
     const out = layers(c, a, cell, { x: first ? c.transpose(batched, [1, 0, 2]) : batched, ...states });
     const y = first ? c.transpose(out.y, [1, 0, 2]) : out.y;
-    const drop = (v: Value): Value => (single ? c.reshape(v, shapeOf(v).filter((_, i) => i !== 1)) : v);
+    const drop = (v: Value): Value =>
+      single
+        ? c.reshape(
+            v,
+            shapeOf(v).filter((_, i) => i !== 1),
+          )
+        : v;
     return [y, out.h, ...(out.c === undefined ? [] : [out.c])].map(drop);
   };
 
 function statesOf(c: Lowering, a: Args, cell: Cell, single: boolean): { h: Value; c: Value | undefined } {
   const tensors = cell === 'lstm' ? a.tensors('hx') : [a.tensor('hx')];
-  const raise = (v: Value): Value => (single && shapeOf(v).length === 2 ? c.reshape(v, [shapeOf(v)[0] ?? 1, 1, shapeOf(v)[1] ?? 1]) : v);
+  const raise = (v: Value): Value =>
+    single && shapeOf(v).length === 2 ? c.reshape(v, [shapeOf(v)[0] ?? 1, 1, shapeOf(v)[1] ?? 1]) : v;
   const [h, memory] = tensors.map((t) => raise(c.value(t)));
   return { h: h as Value, c: memory };
 }
@@ -211,7 +254,10 @@ const pack: Handler = (c, a) => {
   if (lengths.batch > length)
     throw c.refuse('E4324', `a sequence of ${length} steps is packed with the length ${lengths.batch}`);
   const used = sliceAxis(c.builder, byTime, 0, 0, lengths.batch);
-  return [c.reshape(used, [lengths.batch * batch, ...rest]), c.builder.ints(new Array<number>(lengths.batch).fill(batch))];
+  return [
+    c.reshape(used, [lengths.batch * batch, ...rest]),
+    c.builder.ints(new Array<number>(lengths.batch).fill(batch)),
+  ];
 };
 
 const unpack: Handler = (c, a) => {
@@ -221,13 +267,32 @@ const unpack: Handler = (c, a) => {
   const total = a.number('total_length');
   const padded =
     total > steps
-      ? c.one('concat', [byTime, c.filled(data.type.dtype, [total - steps, ...shapeOf(byTime).slice(1)], { kind: 'float', value: a.number('padding_value') })], { axis: 0 })
+      ? c.one(
+          'concat',
+          [
+            byTime,
+            c.filled(data.type.dtype, [total - steps, ...shapeOf(byTime).slice(1)], {
+              kind: 'float',
+              value: a.number('padding_value'),
+            }),
+          ],
+          { axis: 0 },
+        )
       : byTime;
-  const y = a.flag('batch_first') ? c.transpose(padded, [1, 0, ...shapeOf(padded).slice(2).map((_, i) => i + 2)]) : padded;
+  const y = a.flag('batch_first')
+    ? c.transpose(padded, [
+        1,
+        0,
+        ...shapeOf(padded)
+          .slice(2)
+          .map((_, i) => i + 2),
+      ])
+    : padded;
   return [y, c.builder.ints(new Array<number>(batch).fill(steps))];
 };
 
-const SETTINGS = 'Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional';
+const SETTINGS =
+  'Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional';
 const CELL = 'Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None';
 
 const hx = (cell: Cell): string => (cell === 'lstm' ? 'Tensor[] hx' : 'Tensor hx');
@@ -241,5 +306,6 @@ export const RECURRENT: Family = {
     ]),
   ),
   '_pack_padded_sequence(Tensor input, Tensor lengths, bool batch_first)': pack,
-  '_pad_packed_sequence(Tensor data, Tensor batch_sizes, bool batch_first, Scalar padding_value, int total_length)': unpack,
+  '_pad_packed_sequence(Tensor data, Tensor batch_sizes, bool batch_first, Scalar padding_value, int total_length)':
+    unpack,
 };

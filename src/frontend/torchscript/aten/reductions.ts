@@ -80,7 +80,12 @@ const place =
     const dim = a.numberOr('dim');
     if (dim === undefined) {
       const flat = c.one(op, [c.reshape(x, [elementCount(t.shape)])], { axis: 0, keep: false, last: false });
-      return a.flag('keepdim') ? c.reshape(flat, t.shape.map(() => 1)) : flat;
+      return a.flag('keepdim')
+        ? c.reshape(
+            flat,
+            t.shape.map(() => 1),
+          )
+        : flat;
     }
     return c.one(op, [x], { axis: axisOf(c, dim, t.shape.length), keep: a.flag('keepdim'), last: false });
   };
@@ -104,7 +109,8 @@ function spreads(name: string, finish: Spread): Family {
   };
   const rank = (a: Args): number => a.tensor('self').shape.length;
   return {
-    [`${name}(Tensor self, bool unbiased=True)`]: (c, a) => of(c, a, axesOf(c, undefined, rank(a)), Number(a.flag('unbiased')), false),
+    [`${name}(Tensor self, bool unbiased=True)`]: (c, a) =>
+      of(c, a, axesOf(c, undefined, rank(a)), Number(a.flag('unbiased')), false),
     [`${name}(Tensor self, int[]? dim, bool unbiased=True, bool keepdim=False)`]: (c, a) =>
       of(c, a, axesArg(c, a, rank(a)), Number(a.flag('unbiased')), a.flag('keepdim')),
     [`${name}(Tensor self, int[]? dim=None, *, Scalar? correction=None, bool keepdim=False)`]: (c, a) =>
@@ -148,7 +154,13 @@ const running =
     return c.one(op, [x], { axis, exclusive: false, reverse: false });
   };
 
-function topk(c: Lowering, a: Args, k: number | undefined, largest: boolean, sorted: boolean): readonly Value[] {
+function topk(
+  c: Lowering,
+  a: Args,
+  k: number | undefined,
+  largest: boolean,
+  sorted: boolean,
+): readonly Value[] {
   const t = a.tensor('self');
   const x = c.value(t);
   if (t.shape.length === 0) return [x, c.builder.scalar('i64', 0)];
@@ -165,13 +177,21 @@ function logSumExp(c: Lowering, a: Args): Value {
   const greatest = reduce(c, 'reduce_max', x, axes, true);
   const sum = reduce(c, 'reduce_sum', c.one('exp', [c.one('sub', [x, greatest])]), axes, true);
   const result = c.one('add', [c.one('log', [sum]), greatest]);
-  return a.flag('keepdim') ? result : c.reshape(result, t.shape.filter((_, i) => !axes.includes(i)));
+  return a.flag('keepdim')
+    ? result
+    : c.reshape(
+        result,
+        t.shape.filter((_, i) => !axes.includes(i)),
+      );
 }
 
 export const REDUCTIONS: Family = {
   'sum(Tensor self, *, ScalarType? dtype=None)': total('reduce_sum', false),
   'sum(Tensor self, int[]? dim, bool keepdim=False, *, ScalarType? dtype=None)': total('reduce_sum', true),
-  'nansum(Tensor self, int[]? dim=None, bool keepdim=False, *, ScalarType? dtype=None)': total('reduce_sum', true),
+  'nansum(Tensor self, int[]? dim=None, bool keepdim=False, *, ScalarType? dtype=None)': total(
+    'reduce_sum',
+    true,
+  ),
   'prod(Tensor self, *, ScalarType? dtype=None)': total('reduce_prod', false),
   'prod(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None)': total('reduce_prod', true),
   'mean(Tensor self, *, ScalarType? dtype=None)': mean(false),
@@ -192,7 +212,10 @@ export const REDUCTIONS: Family = {
     const t = a.tensor('self');
     const axes = axesArg(c, a, t.shape.length);
     const x = c.value(t);
-    return [reduce(c, 'reduce_min', x, axes, a.flag('keepdim')), reduce(c, 'reduce_max', x, axes, a.flag('keepdim'))];
+    return [
+      reduce(c, 'reduce_min', x, axes, a.flag('keepdim')),
+      reduce(c, 'reduce_max', x, axes, a.flag('keepdim')),
+    ];
   },
   'argmax(Tensor self, int? dim=None, bool keepdim=False)': place('argmax'),
   'argmin(Tensor self, int? dim=None, bool keepdim=False)': place('argmin'),
@@ -207,8 +230,10 @@ export const REDUCTIONS: Family = {
     const t = a.tensor('self');
     return norm(c, c.value(t), 2, axesArg(c, a, t.shape.length), a.flag('keepdim'));
   },
-  'linalg_vector_norm(Tensor self, Scalar ord=2, int[]? dim=None, bool keepdim=False, *, ScalarType? dtype=None)': normOf('ord', true),
-  'linalg_norm(Tensor self, Scalar? ord=None, int[]? dim=None, bool keepdim=False, *, ScalarType? dtype=None)': normOf('ord', true),
+  'linalg_vector_norm(Tensor self, Scalar ord=2, int[]? dim=None, bool keepdim=False, *, ScalarType? dtype=None)':
+    normOf('ord', true),
+  'linalg_norm(Tensor self, Scalar? ord=None, int[]? dim=None, bool keepdim=False, *, ScalarType? dtype=None)':
+    normOf('ord', true),
   'cumsum(Tensor self, int dim, *, ScalarType? dtype=None)': running('cumsum'),
   'cumprod(Tensor self, int dim, *, ScalarType? dtype=None)': running('cumprod'),
   'topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True)': (c, a) =>
@@ -243,6 +268,11 @@ function median(c: Lowering, a: Args): readonly Value[] {
       sizes: shape.map((n, i) => (i === axis ? 1 : n)),
       steps: shape.map(() => 1),
     });
-    return a.flag('keepdim') ? one : c.reshape(one, shape.filter((_, i) => i !== axis));
+    return a.flag('keepdim')
+      ? one
+      : c.reshape(
+          one,
+          shape.filter((_, i) => i !== axis),
+        );
   });
 }

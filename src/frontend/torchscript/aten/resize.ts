@@ -73,12 +73,22 @@ function repeatAxis(c: Lowering, x: Value, axis: number, r: Resample): Value {
   if (Number.isInteger(times) && index.every((from, i) => from === Math.floor(i / times))) {
     const apart = c.reshape(x, [...shape.slice(0, axis + 1), 1, ...shape.slice(axis + 1)]);
     const spread = c.broadcast(apart, [...shape.slice(0, axis + 1), times, ...shape.slice(axis + 1)]);
-    return c.reshape(spread, shape.map((n, i) => (i === axis ? r.output : n)));
+    return c.reshape(
+      spread,
+      shape.map((n, i) => (i === axis ? r.output : n)),
+    );
   }
   return c.one('gather', [x, c.builder.ints(index)], { axis });
 }
 
-function resample(c: Lowering, x: Value, output: readonly number[], factors: readonly (number | undefined)[], mode: Mode, alignCorners: boolean): Value {
+function resample(
+  c: Lowering,
+  x: Value,
+  output: readonly number[],
+  factors: readonly (number | undefined)[],
+  mode: Mode,
+  alignCorners: boolean,
+): Value {
   const spatial = output.length;
   return output.reduce((value, size, i) => {
     const axis = shapeOf(x).length - spatial + i;
@@ -101,7 +111,8 @@ const bySize =
     return resample(c, c.value(a.tensor('self')), a.ints('output_size', spatial), factors, mode, aligned(a));
   };
 
-const aligned = (a: Args): boolean => a.has('align_corners') && !a.isNone('align_corners') && a.flag('align_corners');
+const aligned = (a: Args): boolean =>
+  a.has('align_corners') && !a.isNone('align_corners') && a.flag('align_corners');
 
 /** Sizes or factors. */
 const bySizeOrFactor =
@@ -130,14 +141,20 @@ const ARITY: Readonly<Record<string, readonly [Mode, number]>> = {
 };
 
 const MODES: Readonly<Record<string, Mode>> = {
-  nearest: 'nearest', 'nearest-exact': 'nearest-exact', linear: 'linear', bilinear: 'linear', trilinear: 'linear', bicubic: 'cubic',
+  nearest: 'nearest',
+  'nearest-exact': 'nearest-exact',
+  linear: 'linear',
+  bilinear: 'linear',
+  trilinear: 'linear',
+  bicubic: 'cubic',
 };
 
 /** `interpolate` as archives before version 3 call it. */
 const interpolate: Handler = (c, a) => {
   const x = c.value(a.tensor('input'));
   const mode = MODES[a.text('mode')];
-  if (mode === undefined) throw c.refuse('E4318', `interpolate with the mode '${a.text('mode')}' is not supported`);
+  if (mode === undefined)
+    throw c.refuse('E4318', `interpolate with the mode '${a.text('mode')}' is not supported`);
   const spatial = shapeOf(x).length - 2;
   const input = shapeOf(x).slice(2);
   const given = a.intsOr('size', spatial);
@@ -147,7 +164,10 @@ const interpolate: Handler = (c, a) => {
 };
 
 const PAD_MODES: Readonly<Record<string, string>> = {
-  constant: 'constant', reflect: 'reflect', replicate: 'edge', circular: 'wrap',
+  constant: 'constant',
+  reflect: 'reflect',
+  replicate: 'edge',
+  circular: 'wrap',
 };
 
 /** Pairs (before, after) from the last axis on; negative ones cut off. */
@@ -178,11 +198,15 @@ export const RESIZE: Family = {
       const factors = (FACTORS[spatial] ?? []).map((f) => `, float? ${f}=None`).join('');
       return [
         [`${name}(Tensor self, int[${spatial}] output_size${corners}${factors})`, bySize(mode, spatial)],
-        [`${name}(Tensor input, int[]? output_size${corners}, float[]? scale_factors)`, bySizeOrFactor(mode, spatial)],
+        [
+          `${name}(Tensor input, int[]? output_size${corners}, float[]? scale_factors)`,
+          bySizeOrFactor(mode, spatial),
+        ],
       ];
     }),
   ),
-  '__interpolate(Tensor input, int[]? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False)': interpolate,
+  '__interpolate(Tensor input, int[]? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False)':
+    interpolate,
   'pad(Tensor self, int[] pad, str mode="constant", float? value=None)': (c, a) =>
     pad(c, c.value(a.tensor('self')), a.ints('pad'), a.text('mode'), a.numberOr('value') ?? 0),
   'constant_pad_nd(Tensor self, int[] pad, Scalar value=0)': (c, a) =>

@@ -2,7 +2,7 @@
 // Return types are not written: what a handler yields says it. `number` stands for a Python int, float or bool, `t` for
 // anything.
 import { bug } from '../../../base/diagnostic.js';
-import { bool, float, int, type Item, list, NONE, text } from '../lower/items.js';
+import { bool, float, type Item, int, list, NONE, text } from '../lower/items.js';
 
 export interface ParamType {
   readonly name: string;
@@ -62,16 +62,25 @@ function parseParam(part: string, keywordOnly: boolean, source: string): SchemaP
   const [, typeName = '', sized, inner, listOfOptional, outer, name = '', fallback] = match;
   // `Tensor?[]` is a list of optional tensors: its entries may be None, the list may not.
   const isList = sized !== undefined || listOfOptional !== undefined;
-  const optional = listOfOptional === undefined ? inner !== undefined || outer !== undefined : outer !== undefined;
+  const optional =
+    listOfOptional === undefined ? inner !== undefined || outer !== undefined : outer !== undefined;
   const type: ParamType = { name: typeName, list: isList, optional };
-  return { name, type, keywordOnly, ...(fallback !== undefined && { fallback: parseDefault(fallback, type) }) };
+  return {
+    name,
+    type,
+    keywordOnly,
+    ...(fallback !== undefined && { fallback: parseDefault(fallback, type) }),
+  };
 }
 
 function parseDefault(source: string, type: ParamType): Item {
   if (source === 'None') return NONE;
   if (source === 'True' || source === 'False') return bool(source === 'True');
   if (source.startsWith('[')) {
-    const items = source.slice(1, -1).split(',').filter((s) => s.trim() !== '');
+    const items = source
+      .slice(1, -1)
+      .split(',')
+      .filter((s) => s.trim() !== '');
     return list(items.map((item) => parseDefault(item.trim(), { ...type, list: false })));
   }
   if (source.startsWith('"')) return text(source.slice(1, -1));

@@ -4,14 +4,17 @@
 import { ACTIVATIONS } from './activations.js';
 import { ARITHMETIC } from './arithmetic.js';
 import { ATTENTION } from './attention.js';
+import { CONTAINERS } from './containers.js';
 import { CONVOLUTION } from './convolution.js';
 import { CREATION } from './creation.js';
 import type { Family, Handler } from './declare.js';
 import { INDEXING } from './indexing.js';
 import { LINEAR } from './linear.js';
 import { NORMALIZATION } from './normalization.js';
+import { PREPACKED } from './packed.js';
 import { POOLING } from './pooling.js';
-import { PREPACKED, QUANTIZATION, QUANTIZED } from './quantized.js';
+import { QUANTIZATION, QUANTIZED } from './quantized.js';
+import { REARRANGE } from './rearrange.js';
 import { RECURRENT } from './recurrent.js';
 import { REDUCTIONS } from './reductions.js';
 import { RESIZE } from './resize.js';
@@ -34,6 +37,7 @@ const FAMILIES: readonly (readonly [string, Family])[] = [
   ['aten', POOLING],
   ['aten', REDUCTIONS],
   ['aten', SHAPES],
+  ['aten', REARRANGE],
   ['aten', INDEXING],
   ['aten', CREATION],
   ['aten', RESIZE],
@@ -41,6 +45,7 @@ const FAMILIES: readonly (readonly [string, Family])[] = [
   ['aten', RECURRENT],
   ['aten', QUANTIZATION],
   ['aten', SCALARS],
+  ['aten', CONTAINERS],
   ['quantized', QUANTIZED],
   ['prepacked', PREPACKED],
 ];
@@ -71,7 +76,9 @@ export function findOperator(name: string): Found | undefined {
   const exact = TABLE.get(known);
   if (exact !== undefined) return { overloads: exact, inPlace: false };
   if (!known.endsWith('_') || known.endsWith('__')) return undefined;
-  const overloads = TABLE.get(known.slice(0, -1))?.filter(({ schema }) => schema.params[0]?.type.name === 'Tensor');
+  const overloads = TABLE.get(known.slice(0, -1))?.filter(
+    ({ schema }) => schema.params[0]?.type.name === 'Tensor',
+  );
   return overloads === undefined || overloads.length === 0 ? undefined : { overloads, inPlace: true };
 }
 

@@ -25,11 +25,17 @@ function stridedValue(c: Lowering, t: TorchTensor, name: string): Value {
   const order = [...shape.keys()].sort((p, q) => (strides[q] ?? 0) - (strides[p] ?? 0) || p - q);
   const sorted = order.map((axis) => shape[axis] ?? 1);
   const wanted = rowMajorStrides(sorted);
-  const dense = shape.includes(0) || order.every((axis, i) => shape[axis] === 1 || strides[axis] === wanted[i]);
+  const dense =
+    shape.includes(0) || order.every((axis, i) => shape[axis] === 1 || strides[axis] === wanted[i]);
   if (!dense) return c.builder.constant(pickedConstant(t, name), name);
   const constant = bytesConstant(t.dtype, sorted, bytesOf(t, elementCount(shape)), name);
   const plain = c.builder.constant(constant, name);
-  return order.every((axis, i) => axis === i) ? plain : c.transpose(plain, order.map((_, axis) => order.indexOf(axis)));
+  return order.every((axis, i) => axis === i)
+    ? plain
+    : c.transpose(
+        plain,
+        order.map((_, axis) => order.indexOf(axis)),
+      );
 }
 
 function bytesOf(t: TorchTensor, count: number): Uint8Array {

@@ -1,11 +1,13 @@
 // `if` on tensor data. Both branches are interpreted from the same state, each apart; then their states are joined: what they
 // leave different becomes the results of an `if` of the graph, or of a `where` where no branch computes anything. A branch
 // that only raises is not taken: the check is dropped with a warning.
-import type { Stmt } from '../code/ast.js';
+
 import type { Value } from '../../../ir/graph.js';
+import type { Stmt } from '../code/ast.js';
+import type { Frame } from './frame.js';
 import type { Item } from './items.js';
-import { type Journal, type Mutable, setState, type State, stateOf } from './journal.js';
-import { type Completion, type Frame, type Machine, Raised } from './machine.js';
+import { type Journal, type Mutable, type State, setState, stateOf } from './journal.js';
+import { type Completion, type Machine, Raised } from './machine.js';
 import { type Later, mergeItems, mergeStorage, type Sides, type Slots } from './merge.js';
 import { reachable } from './reach.js';
 import { closedRegion, freeValues, type Stretch, stretch } from './regions.js';
@@ -47,7 +49,10 @@ export function branchOnData(m: Machine, frame: Frame, stmt: IfStmt, condition: 
   if (yes instanceof Raised && no instanceof Raised) throw yes;
   if (yes instanceof Raised || no instanceof Raised) {
     const raised = yes instanceof Raised ? yes : (no as Raised);
-    m.c.warn('W4334', `a check of tensor data is not made when the compiled model runs; where it fails the model raises '${raised.message}'`);
+    m.c.warn(
+      'W4334',
+      `a check of tensor data is not made when the compiled model runs; where it fails the model raises '${raised.message}'`,
+    );
     return m.execute(frame, yes instanceof Raised ? stmt.orElse : stmt.body);
   }
   for (const x of initial.keys()) m.c.touch(x);
@@ -55,7 +60,12 @@ export function branchOnData(m: Machine, frame: Frame, stmt: IfStmt, condition: 
   return undefined;
 }
 
-function runBranch(m: Machine, frame: Frame, before: ReadonlyMap<string, Item>, body: readonly Stmt[]): Outcome {
+function runBranch(
+  m: Machine,
+  frame: Frame,
+  before: ReadonlyMap<string, Item>,
+  body: readonly Stmt[],
+): Outcome {
   const end = m.execute(frame, body);
   if (end !== undefined) throw m.c.refuse('E4343', `a ${end.kind} depends on the values of tensors`);
   const states = new Map([...(m.c.journal ?? new Map<Mutable, State>()).keys()].map((x) => [x, stateOf(x)]));
@@ -78,7 +88,14 @@ function realize(m: Machine, item: Item, values: Map<TensorItem, Value>): void {
   else if (item.kind === 'dict') for (const x of item.entries.values()) realize(m, x, values);
 }
 
-function join(m: Machine, frame: Frame, condition: Value, yes: Stretch<Outcome>, no: Stretch<Outcome>, initial: Journal): void {
+function join(
+  m: Machine,
+  frame: Frame,
+  condition: Value,
+  yes: Stretch<Outcome>,
+  no: Stretch<Outcome>,
+  initial: Journal,
+): void {
   const pairs: [Value, Value][] = [];
   let results: readonly Value[] = [];
   const slots: Slots = {
@@ -98,18 +115,31 @@ function join(m: Machine, frame: Frame, condition: Value, yes: Stretch<Outcome>,
         : mergeItems(m.c, slots, sides, a, b);
     later.push(() => frame.variables.set(name, merged()));
   }
-  for (const [x, before] of initial) later.push(mergeState(m, slots, sides, x, yes.result.states.get(x) ?? before, no.result.states.get(x) ?? before));
+  for (const [x, before] of initial)
+    later.push(
+      mergeState(m, slots, sides, x, yes.result.states.get(x) ?? before, no.result.states.get(x) ?? before),
+    );
   results = chosen(m, condition, yes, no, pairs);
   for (const set of later) set();
 }
 
 /** One value of each pair: by a `where` where nothing was computed, else by an `if`. */
-function chosen(m: Machine, condition: Value, yes: Stretch<Outcome>, no: Stretch<Outcome>, pairs: readonly [Value, Value][]): readonly Value[] {
+function chosen(
+  m: Machine,
+  condition: Value,
+  yes: Stretch<Outcome>,
+  no: Stretch<Outcome>,
+  pairs: readonly [Value, Value][],
+): readonly Value[] {
   if (pairs.length === 0) return [];
-  if (yes.nodes.length === 0 && no.nodes.length === 0) return pairs.map(([a, b]) => choice(m, condition, a, b));
+  if (yes.nodes.length === 0 && no.nodes.length === 0)
+    return pairs.map(([a, b]) => choice(m, condition, a, b));
   const [left, right] = [pairs.map(([a]) => a), pairs.map(([, b]) => b)];
   const captures = [...new Set([...freeValues(yes.nodes, left), ...freeValues(no.nodes, right)])];
-  const regions = [closedRegion(m.c, yes.nodes, left, [], captures), closedRegion(m.c, no.nodes, right, [], captures)];
+  const regions = [
+    closedRegion(m.c, yes.nodes, left, [], captures),
+    closedRegion(m.c, no.nodes, right, [], captures),
+  ];
   return m.c.builder.node('if', [condition, ...captures], {}, { regions });
 }
 
@@ -126,11 +156,13 @@ function choice(m: Machine, condition: Value, a: Value, b: Value): Value {
 
 function mergeState(m: Machine, slots: Slots, sides: Sides, x: Mutable, a: State, b: State): () => void {
   if (a.kind === 'storage' && b.kind === 'storage') {
-    if (a.stale !== undefined || b.stale !== undefined) return () => setState(x, a.stale === undefined ? b : a);
+    if (a.stale !== undefined || b.stale !== undefined)
+      return () => setState(x, a.stale === undefined ? b : a);
     return mergeStorage(slots, x as Parameters<typeof mergeStorage>[1], a.value, b.value);
   }
   if (a.kind === 'list' && b.kind === 'list') {
-    if (a.items.length !== b.items.length) throw m.c.refuse('E4343', 'the length of a list depends on the values of tensors');
+    if (a.items.length !== b.items.length)
+      throw m.c.refuse('E4343', 'the length of a list depends on the values of tensors');
     const parts = a.items.map((item, i) => mergeItems(m.c, slots, sides, item, b.items[i] as Item));
     return () => setState(x, { kind: 'list', items: parts.map((part) => part()) });
   }

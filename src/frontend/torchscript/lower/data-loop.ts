@@ -2,14 +2,15 @@
 // state as it is, then from a state in which everything that changed is a parameter, until nothing else changes. Values whose
 // shape or structure changes from one iteration to the next cannot be carried: E4320.
 import type { NeffcError } from '../../../base/diagnostic.js';
-import { truthOf } from '../aten/scalars.js';
 import type { Region, Value } from '../../../ir/graph.js';
 import { tensorType } from '../../../ir/type.js';
-import { isConstant, type Item } from './items.js';
+import { truthOf } from '../aten/scalars.js';
+import type { Frame } from './frame.js';
+import { type Item, isConstant } from './items.js';
 import { type Journal, type Mutable, setState } from './journal.js';
-import { DYNAMIC_TYPES, type ScalarArg } from './lowering.js';
 import type { WhileStmt } from './loop-policy.js';
-import { type Frame, type Machine, Raised } from './machine.js';
+import { DYNAMIC_TYPES, type ScalarArg } from './lowering.js';
+import { type Machine, Raised } from './machine.js';
 import { reachable } from './reach.js';
 import { closedRegion, freeValues, stretch } from './regions.js';
 import type { Storage, TensorItem } from './tensor-item.js';
@@ -37,10 +38,17 @@ interface Iteration {
 
 export function dataLoop(m: Machine, frame: Frame, stmt: WhileStmt, condition: Value): void {
   const refuse = (why: string): DecodeLoop =>
-    new DecodeLoop(stmt, m.c.refuse('E4320', `a loop whose end depends on tensor data ${why}`, 'a decoding loop compiles with --decode'));
+    new DecodeLoop(
+      stmt,
+      m.c.refuse(
+        'E4320',
+        `a loop whose end depends on tensor data ${why}`,
+        'a decoding loop compiles with --decode',
+      ),
+    );
   let carried: readonly Carried[] = [];
   for (;;) {
-    const initial = carried.map((x) => valueOf(m, frame, x));
+    const initial = carried.map((x) => carriedValue(m, frame, x));
     const params = initial.map((v) => m.c.builder.param(v.type, ''));
     const body = apart(m, frame, () => {
       carried.forEach((x, i) => {
@@ -53,7 +61,8 @@ export function dataLoop(m: Machine, frame: Frame, stmt: WhileStmt, condition: V
       carried = [...carried, ...found];
       continue;
     }
-    for (const [i, v] of next.entries()) if (!sameType(v, params[i] as Value)) throw refuse('changes the shape or type of what it carries');
+    for (const [i, v] of next.entries())
+      if (!sameType(v, params[i] as Value)) throw refuse('changes the shape or type of what it carries');
     const results = build(m, condition, initial, params, [again, ...next], body.nodes);
     carried.forEach((x, i) => {
       give(m, frame, x, results[i] as Value);
@@ -64,7 +73,9 @@ export function dataLoop(m: Machine, frame: Frame, stmt: WhileStmt, condition: V
 
 const sameType = (a: Value, b: Value): boolean => {
   const [p, q] = [tensorType(a.type.dtype, a.type.shape), b.type];
-  return p.dtype === q.dtype && p.shape.length === q.shape.length && p.shape.every((d, i) => d === q.shape[i]);
+  return (
+    p.dtype === q.dtype && p.shape.length === q.shape.length && p.shape.every((d, i) => d === q.shape[i])
+  );
 };
 
 /** Runs `build` and takes back all it changed. */
@@ -83,7 +94,13 @@ function apart<T>(m: Machine, frame: Frame, build: () => T) {
 }
 
 /** One iteration from the state at hand. */
-function iterate(m: Machine, frame: Frame, stmt: WhileStmt, carried: readonly Carried[], refuse: (why: string) => DecodeLoop): Iteration {
+function iterate(
+  m: Machine,
+  frame: Frame,
+  stmt: WhileStmt,
+  carried: readonly Carried[],
+  refuse: (why: string) => DecodeLoop,
+): Iteration {
   const start = new Map(frame.variables);
   const states = new Map(m.c.journal);
   const old = reachable(m);
@@ -101,7 +118,8 @@ function iterate(m: Machine, frame: Frame, stmt: WhileStmt, carried: readonly Ca
     const was = start.get(name);
     if (was === undefined || was === item || carried.some((x) => 'name' in x && x.name === name)) continue;
     if (isConstant(was) && isConstant(item) && was.kind === item.kind && was.value === item.value) continue;
-    if (!carriable(was, item)) throw refuse(`changes '${name}', which is a ${was.kind}, in shape or structure`);
+    if (!carriable(was, item))
+      throw refuse(`changes '${name}', which is a ${was.kind}, in shape or structure`);
     found.push({ name });
   }
   for (const x of (m.c.journal ?? new Map<Mutable, unknown>()).keys()) {
@@ -109,19 +127,21 @@ function iterate(m: Machine, frame: Frame, stmt: WhileStmt, carried: readonly Ca
     if ('kind' in x) throw refuse(`changes a ${x.kind} that it did not make`);
     if (!carried.some((y) => 'storage' in y && y.storage === x)) found.push({ storage: x });
   }
-  const next = found.length > 0 ? [] : carried.map((x) => valueOf(m, frame, x));
+  const next = found.length > 0 ? [] : carried.map((x) => carriedValue(m, frame, x));
   return { condition, next, found };
 }
 
 function carriable(a: Item, b: Item): boolean {
   if (a.kind === 'tensor' && b.kind === 'tensor')
-    return a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i]);
+    return (
+      a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i])
+    );
   return isScalar(a) && isScalar(b);
 }
 
 const isScalar = (item: Item): item is ScalarArg & Item => isConstant(item) || item.kind === 'dynamic';
 
-function valueOf(m: Machine, frame: Frame, x: Carried): Value {
+function carriedValue(m: Machine, frame: Frame, x: Carried): Value {
   if ('storage' in x) return x.storage.value;
   const item = frame.variables.get(x.name) as TensorItem | (ScalarArg & Item);
   if (item.kind === 'tensor') return m.c.value(item);
@@ -144,12 +164,24 @@ function give(m: Machine, frame: Frame, x: Carried, value: Value): void {
   }
 }
 
-function build(m: Machine, condition: Value, initial: readonly Value[], params: readonly Value[], results: readonly Value[], nodes: Region['nodes']): readonly Value[] {
+function build(
+  m: Machine,
+  condition: Value,
+  initial: readonly Value[],
+  params: readonly Value[],
+  results: readonly Value[],
+  nodes: Region['nodes'],
+): readonly Value[] {
   const captures = freeValues(nodes, results).filter((v) => !params.includes(v));
   const iteration = m.c.builder.param(tensorType('i64', []), '');
   const going = m.c.builder.param(tensorType('bool', []), '');
   const region = closedRegion(m.c, nodes, results, [iteration, going, ...params], captures);
   // As many iterations as the condition allows.
   const trip = m.c.builder.scalar('i64', 2 ** 53 - 1);
-  return m.c.builder.node('loop', [trip, condition, ...initial, ...captures], { carried: params.length, scans: 0 }, { regions: [region] });
+  return m.c.builder.node(
+    'loop',
+    [trip, condition, ...initial, ...captures],
+    { carried: params.length, scans: 0 },
+    { regions: [region] },
+  );
 }

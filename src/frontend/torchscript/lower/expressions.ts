@@ -1,20 +1,40 @@
 // Expressions of serialized TorchScript. Python's operators are spelled as operators of the table mostly; where they are not,
 // they mean the same.
-import { binaryScalars, elementAt, keyOf, negate, notItem, truthOf } from '../aten/scalars.js';
+import { elementAt, keyOf } from '../aten/containers.js';
+import { binaryScalars, negate, notItem, truthOf } from '../aten/scalars.js';
 import { select, sliceOf } from '../aten/shapes.js';
 import type { BinaryOp, CompareOp, Expr, Slice } from '../code/ast.js';
 import { dottedName } from '../code/types.js';
 import { attribute, evaluateCall, isBuiltin } from './calls.js';
-import { type Item, isConstant, type ItemKey, list, NONE, numberOf, text, tuple, UNKNOWN } from './items.js';
+import type { Frame } from './frame.js';
+import { type Item, type ItemKey, isConstant, list, NONE, numberOf, text, tuple, UNKNOWN } from './items.js';
 import type { ScalarArg } from './lowering.js';
-import { type Frame, type Machine, malformedProgram } from './machine.js';
+import { type Machine, malformedProgram } from './machine.js';
 
 const BINARY: Readonly<Record<BinaryOp, string>> = {
-  '+': 'add', '-': 'sub', '*': 'mul', '/': 'div', '//': 'floordiv', '%': 'remainder', '@': 'matmul', '**': 'pow',
-  '|': '__or__', '^': '__xor__', '&': '__and__', '<<': '__lshift__', '>>': '__rshift__',
+  '+': 'add',
+  '-': 'sub',
+  '*': 'mul',
+  '/': 'div',
+  '//': 'floordiv',
+  '%': 'remainder',
+  '@': 'matmul',
+  '**': 'pow',
+  '|': '__or__',
+  '^': '__xor__',
+  '&': '__and__',
+  '<<': '__lshift__',
+  '>>': '__rshift__',
 };
 const COMPARE: Readonly<Record<Exclude<CompareOp, 'in' | 'not in'>, string>> = {
-  '<': 'lt', '>': 'gt', '<=': 'le', '>=': 'ge', '==': 'eq', '!=': 'ne', is: '__is__', 'is not': '__isnot__',
+  '<': 'lt',
+  '>': 'gt',
+  '<=': 'le',
+  '>=': 'ge',
+  '==': 'eq',
+  '!=': 'ne',
+  is: '__is__',
+  'is not': '__isnot__',
 };
 
 export function evaluateExpr(m: Machine, frame: Frame, expr: Expr): Item {
@@ -46,13 +66,18 @@ export function evaluateExpr(m: Machine, frame: Frame, expr: Expr): Item {
       return tuple(expr.items.map((x) => m.evaluate(frame, x)));
     case 'dict': {
       const entries = new Map<ItemKey, Item>();
-      for (const [key, value] of expr.entries) entries.set(keyOf(m.c, m.evaluate(frame, key)), m.evaluate(frame, value));
+      for (const [key, value] of expr.entries)
+        entries.set(keyOf(m.c, m.evaluate(frame, key)), m.evaluate(frame, value));
       return { kind: 'dict', entries };
     }
     case 'unary':
       return unary(m, frame, expr);
     case 'binary':
-      return m.operator(`aten::${BINARY[expr.op]}`, [m.evaluate(frame, expr.left), m.evaluate(frame, expr.right)], new Map());
+      return m.operator(
+        `aten::${BINARY[expr.op]}`,
+        [m.evaluate(frame, expr.left), m.evaluate(frame, expr.right)],
+        new Map(),
+      );
     case 'compare':
       return compare(m, frame, expr);
     case 'logical':
@@ -67,10 +92,12 @@ function nameItem(frame: Frame, expr: Extract<Expr, { kind: 'name' }>): Item {
   const { name } = expr;
   const item = frame.variables.get(name);
   if (item !== undefined) return item;
-  if (name === 'inf' || name === 'nan') return { kind: 'float', value: name === 'inf' ? Number.POSITIVE_INFINITY : Number.NaN };
+  if (name === 'inf' || name === 'nan')
+    return { kind: 'float', value: name === 'inf' ? Number.POSITIVE_INFINITY : Number.NaN };
   if (name === 'infj' || name === 'nanj') return { kind: 'complex', re: 0, im: Number.NaN };
   if (isBuiltin(name)) return { kind: 'builtin', name };
-  if (name === 'torch' || name === 'ops' || name === '__torch__' || name === 'CONSTANTS') return { kind: 'namespace', name };
+  if (name === 'torch' || name === 'ops' || name === '__torch__' || name === 'CONSTANTS')
+    return { kind: 'namespace', name };
   throw malformedProgram(`the name ${name} is not defined`, expr.at);
 }
 
@@ -99,7 +126,8 @@ function unary(m: Machine, frame: Frame, expr: Extract<Expr, { kind: 'unary' }>)
 
 function compare(m: Machine, frame: Frame, expr: Extract<Expr, { kind: 'compare' }>): Item {
   const [left, right] = [m.evaluate(frame, expr.left), m.evaluate(frame, expr.right)];
-  if (expr.op !== 'in' && expr.op !== 'not in') return m.operator(`aten::${COMPARE[expr.op]}`, [left, right], new Map());
+  if (expr.op !== 'in' && expr.op !== 'not in')
+    return m.operator(`aten::${COMPARE[expr.op]}`, [left, right], new Map());
   const inside = m.operator('aten::__contains__', [right, left], new Map());
   return expr.op === 'in' || inside.kind === 'unknown' ? inside : notItem(m.c, inside);
 }
@@ -125,7 +153,10 @@ function conditional(m: Machine, frame: Frame, expr: Extract<Expr, { kind: 'cond
   const [yes, no] = [m.evaluate(frame, expr.whenTrue), m.evaluate(frame, expr.whenFalse)];
   if (yes.kind === 'tensor' && no.kind === 'tensor')
     return m.c.fresh(m.c.one('where', [truth.value, m.c.value(yes), m.c.value(no)]));
-  throw m.c.refuse('E4343', 'a conditional expression on tensor data chooses between values that are no tensors');
+  throw m.c.refuse(
+    'E4343',
+    'a conditional expression on tensor data chooses between values that are no tensors',
+  );
 }
 
 function subscript(m: Machine, frame: Frame, expr: Extract<Expr, { kind: 'subscript' }>): Item {
@@ -133,13 +164,17 @@ function subscript(m: Machine, frame: Frame, expr: Extract<Expr, { kind: 'subscr
   const [index] = expr.indices;
   if (object.kind === 'unknown') return UNKNOWN;
   if (index === undefined || expr.indices.length > 1)
-    throw malformedProgram(`${dottedName(expr.object) ?? 'a value'} is subscripted with ${expr.indices.length} indices`, expr.at);
+    throw malformedProgram(
+      `${dottedName(expr.object) ?? 'a value'} is subscripted with ${expr.indices.length} indices`,
+      expr.at,
+    );
   m.c.place = { module: frame.module, file: expr.at.file, line: expr.at.line };
   if (index.kind === 'slice') return sliceItem(m, frame, object, index);
   const key = m.evaluate(frame, index);
   if (key.kind === 'unknown') return UNKNOWN;
   if (object.kind === 'tensor' && isConstant(key)) return select(m.c, object, 0, numberOf(key));
-  if ((object.kind === 'list' || object.kind === 'tuple') && isConstant(key)) return elementAt(m.c, object.items, numberOf(key));
+  if ((object.kind === 'list' || object.kind === 'tuple') && isConstant(key))
+    return elementAt(m.c, object.items, numberOf(key));
   return m.operator('aten::__getitem__', [object, key], new Map());
 }
 
@@ -160,6 +195,7 @@ export function augmented(m: Machine, op: BinaryOp, target: Item, value: Item): 
   const name = BINARY[op];
   if (target.kind === 'tensor') return m.operator(`aten::${name}_`, [target, value], new Map());
   const scalar = (item: Item): item is ScalarArg & Item => isConstant(item) || item.kind === 'dynamic';
-  if (scalar(target) && scalar(value) && !name.startsWith('__')) return binaryScalars(m.c, name, target, value);
+  if (scalar(target) && scalar(value) && !name.startsWith('__'))
+    return binaryScalars(m.c, name, target, value);
   return m.operator(`aten::${name}`, [target, value], new Map());
 }

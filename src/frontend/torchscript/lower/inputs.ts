@@ -3,9 +3,9 @@
 import { usageError } from '../../../base/diagnostic.js';
 import type { DType } from '../../../base/dtype.js';
 import { tensorType } from '../../../ir/type.js';
-import type { FunctionDef, Param, TypeExpr } from '../code/ast.js';
 import type { TorchArchive } from '../archive/read.js';
 import type { PickleValue } from '../archive/value.js';
+import type { FunctionDef, Param, TypeExpr } from '../code/ast.js';
 import { type Item, type ItemKey, list, NONE, tuple } from './items.js';
 import type { Machine } from './machine.js';
 
@@ -38,7 +38,12 @@ class Binder {
   readonly names: string[] = [];
   private position = 0;
 
-  constructor(m: Machine, params: readonly Param[], shapes: InputShapes, assumed: ReadonlyMap<string, DType>) {
+  constructor(
+    m: Machine,
+    params: readonly Param[],
+    shapes: InputShapes,
+    assumed: ReadonlyMap<string, DType>,
+  ) {
     this.m = m;
     this.params = params;
     this.shapes = shapes;
@@ -59,7 +64,9 @@ class Binder {
       case 'Tensor':
         return this.leaf(name, fallback);
       case 'Optional':
-        return this.isGiven(name) || fallback === undefined ? this.typed(name, inner, fallback ?? NONE) : fallback;
+        return this.isGiven(name) || fallback === undefined
+          ? this.typed(name, inner, fallback ?? NONE)
+          : fallback;
       case 'Tuple':
         if (fallback !== undefined && !this.isGiven(name)) return fallback;
         return tuple((type.args ?? []).map((part, i) => this.typed(`${name}.${i}`, part, undefined)));
@@ -68,7 +75,10 @@ class Binder {
         return list(this.keysBelow(name).map((key) => this.typed(`${name}.${key}`, inner, undefined)));
       case 'Dict': {
         if (fallback !== undefined && !this.isGiven(name)) return fallback;
-        const entries = this.keysBelow(name).map((key): [ItemKey, Item] => [inner?.name === 'int' ? BigInt(key) : key, this.typed(`${name}.${key}`, second, undefined)]);
+        const entries = this.keysBelow(name).map((key): [ItemKey, Item] => [
+          inner?.name === 'int' ? BigInt(key) : key,
+          this.typed(`${name}.${key}`, second, undefined),
+        ]);
         return { kind: 'dict', entries: new Map(entries) };
       }
       default:
@@ -84,10 +94,14 @@ class Binder {
 
   /** Keys of the parts that shapes name, in order; positions where none does. */
   private keysBelow(name: string): string[] {
-    const keys = [...this.shapes.keys()].filter((key) => key.startsWith(`${name}.`)).map((key) => key.slice(name.length + 1).split('.')[0] ?? '');
+    const keys = [...this.shapes.keys()]
+      .filter((key) => key.startsWith(`${name}.`))
+      .map((key) => key.slice(name.length + 1).split('.')[0] ?? '');
     if (keys.length > 0) return [...new Set(keys)];
     const after = this.params.slice(this.params.findIndex((p) => p.name === name) + 1).length;
-    const positions = [...this.shapes.keys()].filter((key) => /^\d+$/.test(key) && Number(key) >= this.position).length;
+    const positions = [...this.shapes.keys()].filter(
+      (key) => /^\d+$/.test(key) && Number(key) >= this.position,
+    ).length;
     return Array.from({ length: Math.max(0, positions - after) }, (_, i) => String(i));
   }
 
@@ -120,12 +134,23 @@ class Binder {
     if (rule === undefined || given === undefined) {
       if (fallback !== undefined) return fallback;
       if (rule !== undefined) throw missingShape(this.m.archive, this.params, name);
-      throw this.m.c.refuse('E4344', `argument '${name}' of forward has the type ${type}, which cannot be an input`);
+      throw this.m.c.refuse(
+        'E4344',
+        `argument '${name}' of forward has the type ${type}, which cannot be an input`,
+      );
     }
     if (given.shape.length > 0)
-      throw usageError('E2023', `input '${name}' is a Python ${type}: its shape is 'scalar', not ${given.shape.join('x')}`, { file: this.m.archive.file });
+      throw usageError(
+        'E2023',
+        `input '${name}' is a Python ${type}: its shape is 'scalar', not ${given.shape.join('x')}`,
+        { file: this.m.archive.file },
+      );
     this.names.push(name);
-    return { kind: 'dynamic', type: rule.type, value: this.m.c.builder.input(name, tensorType(rule.dtype, [])) };
+    return {
+      kind: 'dynamic',
+      type: rule.type,
+      value: this.m.c.builder.input(name, tensorType(rule.dtype, [])),
+    };
   }
 
   /** E2022 for a shape that names no input. */
@@ -147,13 +172,20 @@ function missingShape(archive: TorchArchive, params: readonly Param[], name: str
     'E2021',
     `the shape of input '${name}' is not known; forward takes ${describe(params)}`,
     { file: archive.file },
-    example === undefined ? `pass --input-shape ${name}=1x3x224x224, with the shape it is to have` : `pass --input-shape ${name}=${example}: the model was traced with that shape`,
+    example === undefined
+      ? `pass --input-shape ${name}=1x3x224x224, with the shape it is to have`
+      : `pass --input-shape ${name}=${example}: the model was traced with that shape`,
   );
 }
 
 function describe(params: readonly Param[]): string {
   if (params.length === 0) return 'no arguments';
-  return params.map((p) => `${p.name}: ${p.type === undefined ? 'Tensor' : typeText(p.type)}${p.default === undefined ? '' : ' (optional)'}`).join(', ');
+  return params
+    .map(
+      (p) =>
+        `${p.name}: ${p.type === undefined ? 'Tensor' : typeText(p.type)}${p.default === undefined ? '' : ' (optional)'}`,
+    )
+    .join(', ');
 }
 
 function typeText(type: TypeExpr): string {
@@ -173,7 +205,12 @@ function exampleShape(archive: TorchArchive, params: readonly Param[], name: str
   return value?.kind === 'tensor' ? value.shape.join('x') || 'scalar' : undefined;
 }
 
-export function bindInputs(m: Machine, def: FunctionDef, shapes: InputShapes, assumed: ReadonlyMap<string, DType>): BoundInputs {
+export function bindInputs(
+  m: Machine,
+  def: FunctionDef,
+  shapes: InputShapes,
+  assumed: ReadonlyMap<string, DType>,
+): BoundInputs {
   const params = def.params.slice(1);
   const binder = new Binder(m, params, shapes, assumed);
   const args = params.map((param) => binder.argument(param));

@@ -1,13 +1,14 @@
 // The interpreter of one program: its parts joined into a machine.
 import type { Diagnostic } from '../../../base/diagnostic.js';
 import type { TorchArchive } from '../archive/read.js';
-import { classLayout, type ClassLayout } from '../code/class-layout.js';
+import { type ClassLayout, classLayout } from '../code/class-layout.js';
 import { openLibrary } from '../code/library.js';
-import { callFunction, callMethod, callOperator } from './calls.js';
+import { callFunction, callMethod } from './calls.js';
 import { evaluateExpr } from './expressions.js';
 import type { Lowering } from './lowering.js';
 import { type Machine, malformedProgram } from './machine.js';
 import { ModuleTree } from './module-tree.js';
+import { callOperator } from './operators.js';
 import { assignTo, executeBlock } from './statements.js';
 
 export function newMachine(archive: TorchArchive, c: Lowering): Machine {

@@ -1,8 +1,9 @@
 // What a stretch of the program changed: the state that storages, lists, dicts and objects had before their first change
 // in it. Branches on tensor data are interpreted one after the other from the same state, and then merged.
+
+import type { Value } from '../../../ir/graph.js';
 import type { DictItem, Item, ItemKey, ListItem, ObjectItem } from './items.js';
 import type { Storage } from './tensor-item.js';
-import type { Value } from '../../../ir/graph.js';
 
 export type Mutable = Storage | ListItem | DictItem | ObjectItem;
 export type State =

@@ -1,7 +1,7 @@
 // What to do at a loop whose end depends on tensor data. By default it becomes a loop of the graph, if what it carries keeps
 // its shapes; a policy takes one such loop apart instead (loop-site.ts).
 import type { Stmt } from '../code/ast.js';
-import type { Frame } from './machine.js';
+import type { Frame } from './frame.js';
 import type { Item } from './items.js';
 
 export type WhileStmt = Extract<Stmt, { kind: 'while' }>;

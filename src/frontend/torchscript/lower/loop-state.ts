@@ -5,9 +5,10 @@ import { constantOf, type Graph, type Value } from '../../../ir/graph.js';
 import { type TensorType, tensorType } from '../../../ir/type.js';
 import { GraphBuilder } from '../../../ops/build.js';
 import type { Expr, Stmt } from '../code/ast.js';
+import type { Frame } from './frame.js';
 import type { DynamicItem, Item } from './items.js';
 import type { WhileStmt } from './loop-policy.js';
-import type { Frame, Machine } from './machine.js';
+import type { Machine } from './machine.js';
 import type { Storage, TensorItem } from './tensor-item.js';
 
 /** A place of the state that holds a value of the graph. */
@@ -46,7 +47,13 @@ export function assignedNames(stmt: WhileStmt): ReadonlySet<string> {
 type Visit = (name: string, item: Item, carried: boolean) => void;
 
 /** Every variable that was there when the loop was reached, those that the body assigns first. */
-function eachVariable(m: Machine, frame: Frame, names: readonly string[], carried: ReadonlySet<string>, visit: Visit): void {
+function eachVariable(
+  m: Machine,
+  frame: Frame,
+  names: readonly string[],
+  carried: ReadonlySet<string>,
+  visit: Visit,
+): void {
   for (const own of [true, false])
     for (const name of names) {
       const item = frame.variables.get(name);
@@ -56,20 +63,27 @@ function eachVariable(m: Machine, frame: Frame, names: readonly string[], carrie
     if (outer === frame) continue;
     for (const [name, item] of outer.variables) visit(`${outer.module || 'forward'}/${name}`, item, false);
   }
-  for (const item of m.tree.made())
-    if (item.kind === 'tensor') visit(item.storage.source ?? '', item, false);
+  for (const item of m.tree.made()) if (item.kind === 'tensor') visit(item.storage.source ?? '', item, false);
 }
 
 /** Visits the tensors and numbers below an item. */
-function eachLeaf(name: string, item: Item, seen: Set<Item>, visit: (name: string, item: Item) => void): void {
+function eachLeaf(
+  name: string,
+  item: Item,
+  seen: Set<Item>,
+  visit: (name: string, item: Item) => void,
+): void {
   if (seen.has(item)) return;
   seen.add(item);
   if (item.kind === 'tensor' || item.kind === 'dynamic') visit(name, item);
-  else if (item.kind === 'list' || item.kind === 'tuple') item.items.forEach((x, i) => {
+  else if (item.kind === 'list' || item.kind === 'tuple')
+    item.items.forEach((x, i) => {
       eachLeaf(`${name}.${i}`, x, seen, visit);
     });
-  else if (item.kind === 'dict') for (const [key, x] of item.entries) eachLeaf(`${name}.${key}`, x, seen, visit);
-  else if (item.kind === 'object') for (const [key, x] of item.attributes) eachLeaf(`${name}.${key}`, x, seen, visit);
+  else if (item.kind === 'dict')
+    for (const [key, x] of item.entries) eachLeaf(`${name}.${key}`, x, seen, visit);
+  else if (item.kind === 'object')
+    for (const [key, x] of item.attributes) eachLeaf(`${name}.${key}`, x, seen, visit);
 }
 
 /** Where the value of a leaf is written when the next graph begins. */
@@ -94,7 +108,12 @@ function slotsOf(m: Machine, { frame, names, carried }: LoopState): Slot[] {
       if (x.kind === 'tensor') {
         const { storage } = x;
         const constant = constantOf(storage.value) !== undefined;
-        if (storages.has(storage) || storage.stale !== undefined || (constant && (!own || storage.source !== undefined))) return;
+        if (
+          storages.has(storage) ||
+          storage.stale !== undefined ||
+          (constant && (!own || storage.source !== undefined))
+        )
+          return;
         storages.add(storage);
         slots.push({ name: leaf, carried: own, value: storage.value, put: (v) => m.c.replace(storage, v) });
       } else if (x.kind === 'dynamic' && !numbers.has(x)) {
@@ -111,11 +130,13 @@ function replaceNumber(m: Machine, old: DynamicItem, value: Value): void {
   const fresh: Item = { ...old, value };
   const swap = (item: Item): Item => {
     if (item === old) return fresh;
-    if (item.kind === 'tuple' && item.items.some((x) => swap(x) !== x)) return { ...item, items: item.items.map(swap) };
+    if (item.kind === 'tuple' && item.items.some((x) => swap(x) !== x))
+      return { ...item, items: item.items.map(swap) };
     if (item.kind === 'list') item.items = item.items.map(swap);
     return item;
   };
-  for (const frame of m.frames) for (const [name, item] of frame.variables) frame.variables.set(name, swap(item));
+  for (const frame of m.frames)
+    for (const [name, item] of frame.variables) frame.variables.set(name, swap(item));
 }
 
 export interface Cut {
@@ -134,7 +155,8 @@ function settle(m: Machine, { frame, names, carried }: LoopState): void {
     if (item.kind === 'tensor') return settled(m, item, taken);
     if (item.kind === 'list') item.items = item.items.map(own);
     else if (item.kind === 'dict') for (const [key, x] of item.entries) item.entries.set(key, own(x));
-    else if (item.kind === 'tuple' && item.items.some((x) => x.kind === 'tensor')) return { ...item, items: item.items.map(own) };
+    else if (item.kind === 'tuple' && item.items.some((x) => x.kind === 'tensor'))
+      return { ...item, items: item.items.map(own) };
     return item;
   };
   for (const first of [true, false])
@@ -160,7 +182,8 @@ function settled(m: Machine, item: TensorItem, taken: Set<Storage>): TensorItem 
 /** Ends the graph at hand with `first` and then the leaves as its results, and begins another with the leaves as parameters. */
 export function cut(m: Machine, state: LoopState, first: readonly Value[]): Cut {
   settle(m, state);
-  for (const name of [...state.frame.variables.keys()]) if (!state.names.includes(name)) state.frame.variables.delete(name);
+  for (const name of [...state.frame.variables.keys()])
+    if (!state.names.includes(name)) state.frame.variables.delete(name);
   const slots = slotsOf(m, state);
   const { builder } = m.c;
   const names = [...first.map(() => 'condition'), ...slots.map((s) => s.name)];
@@ -173,11 +196,14 @@ export function cut(m: Machine, state: LoopState, first: readonly Value[]): Cut 
 
 /** What the variables hold, for comparison of two heads. */
 export function snapshot({ frame, names }: LoopState): ReadonlyMap<string, Item> {
-  const copy = (item: Item): Item => (item.kind === 'list' ? { kind: 'list', items: item.items.map(copy) } : item);
-  return new Map(names.flatMap((name): [string, Item][] => {
-    const item = frame.variables.get(name);
-    return item === undefined ? [] : [[name, copy(item)]];
-  }));
+  const copy = (item: Item): Item =>
+    item.kind === 'list' ? { kind: 'list', items: item.items.map(copy) } : item;
+  return new Map(
+    names.flatMap((name): [string, Item][] => {
+      const item = frame.variables.get(name);
+      return item === undefined ? [] : [[name, copy(item)]];
+    }),
+  );
 }
 
 /**
@@ -193,12 +219,17 @@ export function leap(m: Machine, state: LoopState, one: ReadonlyMap<string, Item
 }
 
 const notStraight = (m: Machine, name: string) =>
-  badInput('E3379', `the loop changes '${name}' in a way that does not follow a straight line from iteration to iteration`, m.c.where());
+  badInput(
+    'E3379',
+    `the loop changes '${name}' in a way that does not follow a straight line from iteration to iteration`,
+    m.c.where(),
+  );
 
 /** `b` moved on `n` times by what it is beyond `a`. */
 function along(m: Machine, name: string, a: Item, b: Item, n: number): Item {
   if (a === b) return b;
-  if (a.kind === 'int' && b.kind === 'int') return { kind: 'int', value: b.value + BigInt(n) * (b.value - a.value) };
+  if (a.kind === 'int' && b.kind === 'int')
+    return { kind: 'int', value: b.value + BigInt(n) * (b.value - a.value) };
   if (a.kind === 'tensor' && b.kind === 'tensor' && a.shape.length === b.shape.length) {
     const shape = b.shape.map((d, i) => d + n * (d - (a.shape[i] ?? d)));
     if (shape.every((d, i) => d === b.shape[i])) return b;
@@ -212,11 +243,19 @@ function along(m: Machine, name: string, a: Item, b: Item, n: number): Item {
   throw notStraight(m, name);
 }
 
-function longer(m: Machine, name: string, a: readonly Item[], b: Extract<Item, { kind: 'list' }>, n: number): Item {
+function longer(
+  m: Machine,
+  name: string,
+  a: readonly Item[],
+  b: Extract<Item, { kind: 'list' }>,
+  n: number,
+): Item {
   const more = n * (b.items.length - a.length);
   const last = b.items.at(-1);
   if (more < 0 || (more > 0 && last?.kind !== 'tensor')) throw notStraight(m, name);
   for (let i = 0; i < more && last?.kind === 'tensor'; i++)
-    b.items.push(m.c.fresh(m.c.builder.input(`${name}.${b.items.length}`, tensorType(last.dtype, last.shape))));
+    b.items.push(
+      m.c.fresh(m.c.builder.input(`${name}.${b.items.length}`, tensorType(last.dtype, last.shape))),
+    );
   return b;
 }

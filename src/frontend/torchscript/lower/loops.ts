@@ -3,11 +3,12 @@
 import { unsupported } from '../../../base/diagnostic.js';
 import { truthOf } from '../aten/scalars.js';
 import type { Stmt } from '../code/ast.js';
-import { rangeItems } from './calls.js';
 import { dataLoop } from './data-loop.js';
+import type { Frame } from './frame.js';
 import type { Item } from './items.js';
 import type { WhileStmt } from './loop-policy.js';
-import { type Completion, type Frame, type Machine, malformedProgram } from './machine.js';
+import { type Completion, type Machine, malformedProgram } from './machine.js';
+import { rangeItems } from './ranges.js';
 
 type ForStmt = Extract<Stmt, { kind: 'for' }>;
 

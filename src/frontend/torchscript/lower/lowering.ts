@@ -1,19 +1,26 @@
 // The state of a lowering and its primitives: making nodes with the origin of the statement at hand, reading and writing
 // tensors through their views, constants, casts. Operators (aten/) and the interpreter (this folder) stand on it; it knows
 // neither of them.
-import { type Diagnostic, type NeffcError, type Place, unsupported, warning } from '../../../base/diagnostic.js';
+import {
+  type Diagnostic,
+  type NeffcError,
+  type Place,
+  unsupported,
+  warning,
+} from '../../../base/diagnostic.js';
 import { type DType, isFloat } from '../../../base/dtype.js';
+import { elementCount, elementReader } from '../../../base/tensor.js';
 import { type Attrs, bytesConstant, splatConstant } from '../../../ir/constant.js';
 import { constantOf, type Origin, type Value } from '../../../ir/graph.js';
 import { rowMajorStrides } from '../../../ir/type.js';
 import { GraphBuilder } from '../../../ops/build.js';
 import { elementBytesOf } from '../../../ops/elements.js';
 import { constantTensor } from '../../../ops/evaluate.js';
-import { elementCount, elementReader } from '../../../base/tensor.js';
 import type { ConstantItem, DynamicItem, ScalarType } from './items.js';
 import { bool, float, int } from './items.js';
 import { type Journal, type Mutable, stateOf } from './journal.js';
-import { isContiguous, type Quantizer, type Storage, type TensorItem } from './tensor-item.js';
+import { isContiguous } from './strides.js';
+import type { Quantizer, Storage, TensorItem } from './tensor-item.js';
 import { shapeOf, type View } from './views.js';
 
 /** A place in the program: the module that is running and the line of the archive's source. */
@@ -56,6 +63,7 @@ export class Lowering {
   private regions: number[] = [0];
   private regionCount = 1;
   private readonly cache = new WeakMap<TensorItem, Cached>();
+  private readonly transposed = new WeakMap<Value, Map<string, Value>>();
 
   constructor(name: string, file: string, version = 10) {
     this.version = version;
@@ -110,12 +118,29 @@ export class Lowering {
   }
 
   /** A tensor of its own memory. */
-  fresh(value: Value, options: { rowMajor?: boolean; quantizer?: Quantizer; source?: string } = {}): TensorItem {
+  fresh(
+    value: Value,
+    options: { rowMajor?: boolean; quantizer?: Quantizer; source?: string } = {},
+  ): TensorItem {
     const { rowMajor = true, quantizer, source } = options;
-    const storage: Storage = { value, version: 0, rowMajor, rivals: [], ...(source !== undefined && { source }) };
+    const storage: Storage = {
+      value,
+      version: 0,
+      rowMajor,
+      rivals: [],
+      ...(source !== undefined && { source }),
+    };
     const shape = shapeOf(value);
     const strides = rowMajor ? rowMajorStrides(shape) : undefined;
-    return { kind: 'tensor', storage, path: [], dtype: value.type.dtype, shape, strides, ...(quantizer && { quantizer }) };
+    return {
+      kind: 'tensor',
+      storage,
+      path: [],
+      dtype: value.type.dtype,
+      shape,
+      strides,
+      ...(quantizer && { quantizer }),
+    };
   }
 
   /** The current value of a tensor. E4330 where it may have been written through memory that it perhaps shares. */
@@ -123,7 +148,8 @@ export class Lowering {
     if (t.storage.stale !== undefined) throw this.refuse('E4330', t.storage.stale);
     const cached = this.cache.get(t);
     const { version, value } = t.storage;
-    if (cached !== undefined && cached.version === version && this.regions.includes(cached.region)) return cached.value;
+    if (cached !== undefined && cached.version === version && this.regions.includes(cached.region))
+      return cached.value;
     let current = value;
     for (const view of t.path) current = view.take(this.builder, current);
     this.cache.set(t, { version, region: this.regions.at(-1) ?? 0, value: current });
@@ -152,7 +178,9 @@ export class Lowering {
   }
 
   private copy(t: TensorItem, view: View): TensorItem {
-    return this.fresh(view.take(this.builder, this.value(t)), { ...(t.quantizer && { quantizer: t.quantizer }) });
+    return this.fresh(view.take(this.builder, this.value(t)), {
+      ...(t.quantizer && { quantizer: t.quantizer }),
+    });
   }
 
   /** The tensor itself where its elements lie in row-major order, else a copy. */
@@ -187,7 +215,10 @@ export class Lowering {
     for (let i = path.length - 1; i >= 0; i--) {
       const put = (path[i] as View).put(this.builder, wholes[i] as Value, part);
       if (put === undefined) {
-        throw this.refuse('E4331', 'a tensor is written in place through an expanded view, whose elements share memory');
+        throw this.refuse(
+          'E4331',
+          'a tensor is written in place through an expanded view, whose elements share memory',
+        );
       }
       part = put;
     }
@@ -196,17 +227,22 @@ export class Lowering {
     if (path.length === 0) this.cache.delete(t);
     for (const rival of storage.rivals) {
       this.touch(rival);
-      rival.stale = 'a tensor is used that was perhaps changed by an in-place write through another one: whether the two share memory depends on their layout';
+      rival.stale =
+        'a tensor is used that was perhaps changed by an in-place write through another one: whether the two share memory depends on their layout';
     }
     if (storage.source !== undefined) {
-      this.warn('W4332', `the model writes to its own state '${storage.source}', which a compiled model does not keep from one run to the next`);
+      this.warn(
+        'W4332',
+        `the model writes to its own state '${storage.source}', which a compiled model does not keep from one run to the next`,
+      );
     }
   }
 
   /** Numbers of a constant of rank 0 or 1 element. */
   constantScalar(v: Value): ConstantItem | undefined {
     const constant = constantOf(v);
-    if (constant === undefined || constant.recipe.kind === 'opaque' || elementCount(constant.shape) !== 1) return undefined;
+    if (constant === undefined || constant.recipe.kind === 'opaque' || elementCount(constant.shape) !== 1)
+      return undefined;
     const value = elementReader(constantTensor(constant))(0);
     if (constant.dtype === 'bool') return bool(Number(value) !== 0) as ConstantItem;
     return (isFloat(constant.dtype) ? float(Number(value)) : int(BigInt(value))) as ConstantItem;
@@ -235,7 +271,10 @@ export class Lowering {
     elementCount(shape);
     if (s.kind === 'dynamic') return this.one('broadcast', [this.cast(s.value, dtype)], { shape });
     const value = s.kind === 'bool' ? Number(s.value) : s.value;
-    const element = elementBytesOf(dtype, typeof value === 'bigint' && isFloat(dtype) ? Number(value) : value);
+    const element = elementBytesOf(
+      dtype,
+      typeof value === 'bigint' && isFloat(dtype) ? Number(value) : value,
+    );
     return shape.length === 0
       ? this.builder.constant(bytesConstant(dtype, [], element))
       : this.builder.constant(splatConstant(dtype, shape, element));
@@ -253,8 +292,15 @@ export class Lowering {
     return this.one('reshape', [v], { shape });
   }
 
+  /** Of a constant once each: weights are transposed wherever they are used, in every iteration of a loop. */
   transpose(v: Value, perm: readonly number[]): Value {
-    return this.one('transpose', [v], { perm });
+    if (constantOf(v) === undefined) return this.one('transpose', [v], { perm });
+    const key = perm.join();
+    const known = this.transposed.get(v) ?? new Map<string, Value>();
+    this.transposed.set(v, known);
+    const value = known.get(key) ?? this.one('transpose', [v], { perm });
+    known.set(key, value);
+    return value;
   }
 
   broadcast(v: Value, shape: readonly number[]): Value {

@@ -6,9 +6,10 @@ import type { TorchArchive } from '../archive/read.js';
 import type { ClassDef, Expr, FunctionDef, SourcePoint, Stmt } from '../code/ast.js';
 import type { ClassLayout } from '../code/class-layout.js';
 import type { SourceLibrary } from '../code/library.js';
+import type { Frame } from './frame.js';
 import type { Item, ObjectItem } from './items.js';
-import type { Lowering, SourcePlace } from './lowering.js';
 import type { LoopPolicy } from './loop-policy.js';
+import type { Lowering, SourcePlace } from './lowering.js';
 import type { ModuleTree } from './module-tree.js';
 
 /** Bounds on the work that a program may ask for while it is interpreted. */
@@ -20,13 +21,6 @@ export const INTERPRETER_LIMITS = {
   /** Nodes of the graph. */
   nodes: 1_000_000,
 } as const;
-
-export interface Frame {
-  /** Local names. */
-  variables: Map<string, Item>;
-  /** Place of the module in the tree. */
-  readonly module: string;
-}
 
 /** How a block ended, where not by its last statement. */
 export type Completion =
@@ -80,7 +74,13 @@ export function malformedProgram(what: string, at: SourcePoint): NeffcError {
 export function note(machine: Machine, error: unknown): void {
   if (!(error instanceof NeffcError) || error.exitCode !== 4) throw error;
   for (const d of error.diagnostics) {
-    const known = machine.problems.some((p) => p.code === d.code && p.message === d.message && p.where?.node === d.where?.node && p.where?.line === d.where?.line);
+    const known = machine.problems.some(
+      (p) =>
+        p.code === d.code &&
+        p.message === d.message &&
+        p.where?.node === d.where?.node &&
+        p.where?.line === d.where?.line,
+    );
     if (!known) machine.problems.push(d);
   }
 }

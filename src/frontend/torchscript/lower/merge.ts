@@ -1,10 +1,10 @@
 // Joining the states that two branches leave. Tensors and numbers that differ become results of the `if`; structures must
 // agree; what exists or makes sense on one side only is absent afterwards, which is no error unless it is used.
 import type { Value } from '../../../ir/graph.js';
+import { equalItems, type Item, isConstant } from './items.js';
 import { DYNAMIC_TYPES, type Lowering, type ScalarArg } from './lowering.js';
-import { equalItems, isConstant, type Item } from './items.js';
-import { viewless } from './tensor-item.js';
 import type { Storage, TensorItem } from './tensor-item.js';
+import { viewless } from './tensor-item.js';
 
 /** Pairs of values of which the `if` gives one; `slot` returns where it will stand. */
 export interface Slots {
@@ -22,7 +22,9 @@ export interface Sides {
   readonly no: (t: TensorItem) => Value;
 }
 
-const absent = (why: string): Later => () => ({ kind: 'absent', why });
+const absent =
+  (why: string): Later =>
+  () => ({ kind: 'absent', why });
 
 function scalarType(a: ScalarArg, b: ScalarArg): 'bool' | 'int' | 'float' {
   const kinds = [a, b].map((s) => (s.kind === 'dynamic' ? s.type : s.kind));
@@ -44,7 +46,8 @@ export function mergeItems(c: Lowering, slots: Slots, sides: Sides, a: Item, b: 
     return () => ({ kind: 'dynamic', type, value: slots.value(slot) });
   }
   if ((a.kind === 'tuple' && b.kind === 'tuple') || (a.kind === 'list' && b.kind === 'list')) {
-    if (a.items.length !== b.items.length) return absent('it has different lengths, depending on tensor data');
+    if (a.items.length !== b.items.length)
+      return absent('it has different lengths, depending on tensor data');
     const parts = a.items.map((item, i) => mergeItems(c, slots, sides, item, b.items[i] as Item));
     const fields = a.kind === 'tuple' && a.fields !== undefined ? { fields: a.fields } : {};
     return () => ({ kind: a.kind, items: parts.map((part) => part()), ...fields }) as Item;
@@ -55,12 +58,16 @@ export function mergeItems(c: Lowering, slots: Slots, sides: Sides, a: Item, b: 
 
 function mergeTensors(c: Lowering, slots: Slots, sides: Sides, a: TensorItem, b: TensorItem): Later {
   if (a.storage === b.storage && a.path === b.path) return () => a;
-  const same = a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i]);
+  const same =
+    a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i]);
   if (!same || a.quantizer !== b.quantizer)
     return absent(`it is ${viewless(a)} or ${viewless(b)}, depending on tensor data`);
   const slot = slots.slot(sides.yes(a), sides.no(b));
   return () => {
-    const merged = c.fresh(slots.value(slot), { rowMajor: false, ...(a.quantizer && { quantizer: a.quantizer }) });
+    const merged = c.fresh(slots.value(slot), {
+      rowMajor: false,
+      ...(a.quantizer && { quantizer: a.quantizer }),
+    });
     for (const storage of [a.storage, b.storage]) c.rival(merged.storage, storage);
     return merged;
   };

@@ -1,11 +1,24 @@
 // Values of the archive as items, made when first asked for: modules by reference, so that what the program writes into one
 // is seen wherever it is named; tensors as constants named by their place in the tree.
+
+import { scalarTypeById, TORCH_SCALAR_TYPES } from '../archive/torch-types.js';
 import type { PickleValue, TorchTensor } from '../archive/value.js';
 import { archiveTensor } from './archive-tensor.js';
-import { bool, float, int, type Item, type ItemKey, list, NONE, type ObjectItem, text, tuple, UNKNOWN } from './items.js';
+import {
+  bool,
+  float,
+  type Item,
+  type ItemKey,
+  int,
+  list,
+  NONE,
+  type ObjectItem,
+  text,
+  tuple,
+  UNKNOWN,
+} from './items.js';
 import type { Lowering } from './lowering.js';
 import type { TensorItem } from './tensor-item.js';
-import { scalarTypeById, TORCH_SCALAR_TYPES } from '../archive/torch-types.js';
 
 export class ModuleTree {
   private readonly c: Lowering;

@@ -1,8 +1,8 @@
 // Results of `forward` as outputs of the graph: tensors of nested tuples, lists and dicts in order, and the structure to put
 // them back into. Numbers become tensors of rank 0; None and strings stay in the structure.
 import type { Value } from '../../../ir/graph.js';
-import { dequantize } from '../aten/quantized.js';
 import { scalarDType } from '../aten/promote.js';
+import { dequantize } from '../aten/quantized.js';
 import { type Item, isConstant } from './items.js';
 import type { Lowering } from './lowering.js';
 
@@ -10,7 +10,11 @@ export type OutputStructure =
   | { readonly kind: 'tensor'; readonly index: number }
   /** A Python number, held in an output of rank 0. */
   | { readonly kind: 'number'; readonly index: number }
-  | { readonly kind: 'tuple' | 'list'; readonly items: readonly OutputStructure[]; readonly fields?: readonly string[] }
+  | {
+      readonly kind: 'tuple' | 'list';
+      readonly items: readonly OutputStructure[];
+      readonly fields?: readonly string[];
+    }
   | { readonly kind: 'dict'; readonly entries: readonly (readonly [string, OutputStructure])[] }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'none' };
@@ -32,7 +36,10 @@ export function flattenOutputs(c: Lowering, result: Item): Outputs {
     name === '' ? (keyed ? key : `output.${key}`) : `${name}.${key}`;
   const visit = (item: Item, name: string): OutputStructure => {
     if (item.kind === 'tensor')
-      return { kind: 'tensor', index: leaf(name, item.quantizer === undefined ? c.value(item) : dequantize(c, item)) };
+      return {
+        kind: 'tensor',
+        index: leaf(name, item.quantizer === undefined ? c.value(item) : dequantize(c, item)),
+      };
     if (isConstant(item) || item.kind === 'dynamic')
       return { kind: 'number', index: leaf(name, c.scalarValue(item, scalarDType(item))) };
     switch (item.kind) {
@@ -43,11 +50,18 @@ export function flattenOutputs(c: Lowering, result: Item): Outputs {
       case 'list':
       case 'tuple': {
         const fields = item.kind === 'tuple' ? item.fields : undefined;
-        const items = item.items.map((x, i) => visit(x, below(name, fields?.[i] ?? String(i), fields !== undefined)));
+        const items = item.items.map((x, i) =>
+          visit(x, below(name, fields?.[i] ?? String(i), fields !== undefined)),
+        );
         return { kind: item.kind, items, ...(fields && { fields }) };
       }
       case 'dict':
-        return { kind: 'dict', entries: [...item.entries].map(([key, x]) => [String(key), visit(x, below(name, String(key), true))] as const) };
+        return {
+          kind: 'dict',
+          entries: [...item.entries].map(
+            ([key, x]) => [String(key), visit(x, below(name, String(key), true))] as const,
+          ),
+        };
       case 'absent':
         throw c.refuse('E4341', `the model returns a value that is not there: ${item.why}`);
       default:

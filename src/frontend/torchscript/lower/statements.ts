@@ -5,14 +5,26 @@ import { truthOf } from '../aten/scalars.js';
 import type { Expr, Stmt } from '../code/ast.js';
 import { branchOnData } from './branches.js';
 import { augmented } from './expressions.js';
+import type { Frame } from './frame.js';
 import { display, type Item, NONE, UNKNOWN } from './items.js';
 import { forLoop, whileLoop } from './loops.js';
-import { type Completion, type Frame, INTERPRETER_LIMITS, type Machine, malformedProgram, note, Raised } from './machine.js';
+import {
+  type Completion,
+  INTERPRETER_LIMITS,
+  type Machine,
+  malformedProgram,
+  note,
+  Raised,
+} from './machine.js';
 
 export function executeBlock(m: Machine, frame: Frame, body: readonly Stmt[]): Completion {
   for (const stmt of body) {
     if (++m.statements > INTERPRETER_LIMITS.statements)
-      throw unsupported('E4340', `the program runs more than ${INTERPRETER_LIMITS.statements} statements`, m.c.where());
+      throw unsupported(
+        'E4340',
+        `the program runs more than ${INTERPRETER_LIMITS.statements} statements`,
+        m.c.where(),
+      );
     m.c.place = { module: frame.module, file: stmt.at.file, line: stmt.at.line };
     const end = executeStmt(m, frame, stmt);
     if (end !== undefined) return end;
@@ -23,16 +35,20 @@ export function executeBlock(m: Machine, frame: Frame, body: readonly Stmt[]): C
 function executeStmt(m: Machine, frame: Frame, stmt: Stmt): Completion {
   switch (stmt.kind) {
     case 'assign':
-      if (stmt.value !== undefined) m.assign(frame, stmt.target, valueOf(m, frame, stmt.value));
+      if (stmt.value !== undefined) m.assign(frame, stmt.target, evaluated(m, frame, stmt.value));
       return undefined;
     case 'expression':
-      valueOf(m, frame, stmt.value);
+      evaluated(m, frame, stmt.value);
       return undefined;
     case 'augmented':
-      m.assign(frame, stmt.target, augmented(m, stmt.op, m.evaluate(frame, stmt.target), m.evaluate(frame, stmt.value)));
+      m.assign(
+        frame,
+        stmt.target,
+        augmented(m, stmt.op, m.evaluate(frame, stmt.target), m.evaluate(frame, stmt.value)),
+      );
       return undefined;
     case 'return':
-      return { kind: 'return', item: stmt.value === undefined ? NONE : valueOf(m, frame, stmt.value) };
+      return { kind: 'return', item: stmt.value === undefined ? NONE : evaluated(m, frame, stmt.value) };
     case 'if':
       return ifStmt(m, frame, stmt);
     case 'while':
@@ -60,7 +76,7 @@ function executeStmt(m: Machine, frame: Frame, stmt: Stmt): Completion {
 }
 
 /** What cannot be evaluated for want of support is noted, and unknown. */
-function valueOf(m: Machine, frame: Frame, expr: Expr): Item {
+function evaluated(m: Machine, frame: Frame, expr: Expr): Item {
   try {
     return m.evaluate(frame, expr);
   } catch (error) {
@@ -70,7 +86,7 @@ function valueOf(m: Machine, frame: Frame, expr: Expr): Item {
 }
 
 function ifStmt(m: Machine, frame: Frame, stmt: Extract<Stmt, { kind: 'if' }>): Completion {
-  const test = valueOf(m, frame, stmt.test);
+  const test = evaluated(m, frame, stmt.test);
   if (test.kind === 'unknown') return ifUnknown(m, frame, stmt);
   const truth = truthOf(m.c, test);
   if (truth.kind === 'bool') return m.execute(frame, truth.value ? stmt.body : stmt.orElse);
@@ -88,17 +104,22 @@ function ifUnknown(m: Machine, frame: Frame, stmt: Extract<Stmt, { kind: 'if' }>
       if (!(error instanceof Raised)) throw error;
     }
   }
-  for (const [name, item] of frame.variables) if (before.get(name) !== item) frame.variables.set(name, UNKNOWN);
+  for (const [name, item] of frame.variables)
+    if (before.get(name) !== item) frame.variables.set(name, UNKNOWN);
   return undefined;
 }
 
 function assertStmt(m: Machine, frame: Frame, stmt: Extract<Stmt, { kind: 'assert' }>): Completion {
-  const test = valueOf(m, frame, stmt.test);
+  const test = evaluated(m, frame, stmt.test);
   if (test.kind === 'unknown') return undefined;
   const truth = truthOf(m.c, test);
   if (truth.kind === 'dynamic')
     m.c.warn('W4334', 'an assertion about tensor data is not checked when the compiled model runs');
-  else if (!truth.value) throw new Raised(stmt.message === undefined ? 'AssertionError' : display(m.evaluate(frame, stmt.message)), m.c.place);
+  else if (!truth.value)
+    throw new Raised(
+      stmt.message === undefined ? 'AssertionError' : display(m.evaluate(frame, stmt.message)),
+      m.c.place,
+    );
   return undefined;
 }
 
@@ -115,7 +136,11 @@ function withStmt(m: Machine, frame: Frame, stmt: Extract<Stmt, { kind: 'with' }
 function deleteStmt(m: Machine, frame: Frame, stmt: Extract<Stmt, { kind: 'delete' }>): Completion {
   const { target } = stmt;
   if (target.kind === 'subscript' && target.indices[0] !== undefined && target.indices[0].kind !== 'slice')
-    m.operator('aten::Delete', [m.evaluate(frame, target.object), m.evaluate(frame, target.indices[0])], new Map());
+    m.operator(
+      'aten::Delete',
+      [m.evaluate(frame, target.object), m.evaluate(frame, target.indices[0])],
+      new Map(),
+    );
   else if (target.kind === 'name') frame.variables.delete(target.name);
   else throw malformedProgram(`a ${target.kind} is deleted`, stmt.at);
   return undefined;
@@ -130,21 +155,24 @@ export function assignTo(m: Machine, frame: Frame, target: Expr, item: Item): vo
     case 'tuple':
     case 'list': {
       const parts = partsOf(item, target.items.length);
-      if (parts === undefined) throw malformedProgram(`a ${item.kind} is unpacked into ${target.items.length} names`, target.at);
+      if (parts === undefined)
+        throw malformedProgram(`a ${item.kind} is unpacked into ${target.items.length} names`, target.at);
       for (const [i, part] of target.items.entries()) m.assign(frame, part, parts[i] ?? UNKNOWN);
       return;
     }
     case 'attribute': {
       const object = m.evaluate(frame, target.object);
       if (object.kind === 'unknown') return;
-      if (object.kind !== 'object') throw malformedProgram(`an attribute of a ${object.kind} is assigned`, target.at);
+      if (object.kind !== 'object')
+        throw malformedProgram(`an attribute of a ${object.kind} is assigned`, target.at);
       m.c.touch(object);
       object.attributes.set(target.name, item);
       return;
     }
     case 'subscript': {
       const [index] = target.indices;
-      if (index === undefined || index.kind === 'slice') throw malformedProgram('a slice is assigned', target.at);
+      if (index === undefined || index.kind === 'slice')
+        throw malformedProgram('a slice is assigned', target.at);
       const object = m.evaluate(frame, target.object);
       m.operator('aten::_set_item', [object, m.evaluate(frame, index), item], new Map());
       return;

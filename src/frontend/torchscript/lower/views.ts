@@ -1,9 +1,10 @@
 // Views as reversible steps: how to take a part of a tensor, and how to put a changed part back into the whole. In-place
 // writes through any chain of views are made of the second. All shapes are static here.
-import type { GraphBuilder } from '../../../ops/build.js';
+
 import type { Value } from '../../../ir/graph.js';
 import { elementCount } from '../../../ir/type.js';
-import { viewStrides } from './tensor-item.js';
+import type { GraphBuilder } from '../../../ops/build.js';
+import { viewStrides } from './strides.js';
 
 export interface View {
   readonly shape: readonly number[];
@@ -42,12 +43,20 @@ export function expandView(shape: readonly number[], from: readonly number[]): V
       shape.map((n, i) => (from[i - missing] === n ? (strides[i - missing] ?? 0) : 0)),
     take: (b, whole) => b.one('broadcast', [whole], { shape }),
     put: (b, whole, part) =>
-      elementCount(shape) === elementCount(from) ? b.one('reshape', [part], { shape: shapeOf(whole) }) : undefined,
+      elementCount(shape) === elementCount(from)
+        ? b.one('reshape', [part], { shape: shapeOf(whole) })
+        : undefined,
   };
 }
 
 /** Elements start + k*step, 0 <= k < size, of one axis; the step is positive. */
-export function sliceView(axis: number, start: number, size: number, step: number, from: readonly number[]): View {
+export function sliceView(
+  axis: number,
+  start: number,
+  size: number,
+  step: number,
+  from: readonly number[],
+): View {
   const shape = from.map((n, i) => (i === axis ? size : n));
   return {
     shape,
@@ -58,7 +67,14 @@ export function sliceView(axis: number, start: number, size: number, step: numbe
 }
 
 /** The elements start + k*step of one axis. */
-export function sliceAxis(b: GraphBuilder, x: Value, axis: number, start: number, size: number, step = 1): Value {
+export function sliceAxis(
+  b: GraphBuilder,
+  x: Value,
+  axis: number,
+  start: number,
+  size: number,
+  step = 1,
+): Value {
   const shape = shapeOf(x);
   return b.one('slice', [x], {
     starts: shape.map((_, i) => (i === axis ? start : 0)),
@@ -90,6 +106,13 @@ function putSlice(b: GraphBuilder, whole: Value, part: Value, { axis, start, siz
   const index = b.ints(places.map((offset) => (inside(offset) ? offset / step : 0)));
   const mask = b.one('ne', [b.ints(places.map((offset) => (inside(offset) ? 1 : 0))), b.scalar('i64', 0)]);
   const spread = b.one('gather', [part, index], { axis });
-  const aligned = b.one('reshape', [mask], { shape: [length, ...shapeOf(whole).slice(axis + 1).map(() => 1)] });
+  const aligned = b.one('reshape', [mask], {
+    shape: [
+      length,
+      ...shapeOf(whole)
+        .slice(axis + 1)
+        .map(() => 1),
+    ],
+  });
   return b.one('where', [aligned, spread, whole]);
 }

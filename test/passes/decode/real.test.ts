@@ -1,0 +1,22 @@
+// Steps derived from real decoders say what the decoders say, token after token.
+import { describe, expect, it } from 'vitest';
+import { deriveStep, paddedStep } from '../../../src/passes/decode/derive.js';
+import { decoderFlops, mismatch, stepFlops } from './compare.js';
+import { generation, prefixModel, present } from './real-models.js';
+
+describe.skipIf(!present('ocr/ocr_decoder.onnx'))('the OCR decoder', () => {
+  const source = prefixModel('ocr/ocr_decoder.onnx', 'tokens', new Map([['memory', [1, 128, 96]]]), 75);
+  it('is derived', () => {
+    const derived = deriveStep(source);
+    expect(derived).toMatchObject({ program: { incremental: true } });
+    if (!('program' in derived)) return;
+    expect(mismatch(source, derived.program, [0, 1, 2, 40, 74])).toBeUndefined();
+    expect(decoderFlops(source) / stepFlops(derived.program, generation(75))).toBeGreaterThan(10);
+  });
+  it('is padded', () => {
+    const padded = paddedStep(source);
+    expect(padded).toMatchObject({ program: { incremental: false } });
+    if (!('program' in padded)) return;
+    expect(mismatch(source, padded.program, [0, 1, 5])).toBeUndefined();
+  });
+});
