@@ -29,7 +29,7 @@ export interface Plan {
 }
 
 /** Shares of a partition's SBUF bytes: what values that live between nodes may take; the rest is for kernels. */
-const LIVE_SHARE = 0.55;
+const LIVE_SHARE = 0.6;
 
 export class LowerContext {
   readonly b: Builder;

@@ -106,7 +106,7 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
         let start = earliest(i, e);
         const bytes = newBytes(i);
         if (bytes > 0) {
-          const free = memory.freeAt(bytes);
+          const free = memory.freeAt(bytes, i > oldest + limits.window ? FAR_SHARE : 1);
           if (free === undefined && i !== oldest) continue;
           start = Math.max(start, free ?? memory.allFreed());
         }
@@ -195,6 +195,9 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
   }
 }
 
+/** Share of the memory that loads far ahead may fill: the rest lets nearby work overlap. */
+const FAR_SHARE = 0.6;
+
 /** Bytes of a partition in use over estimated time: a buffer's bytes come back when its last access is done. */
 class MemoryClock {
   private readonly limit: number;
@@ -209,12 +212,13 @@ class MemoryClock {
   }
 
   /** Earliest tick at which so many bytes are free; undefined while too many are held by unfinished work. */
-  freeAt(bytes: number): number | undefined {
+  freeAt(bytes: number, share: number): number | undefined {
+    const limit = this.limit * share;
     let used = this.used;
-    if (used + bytes <= this.limit) return this.now;
+    if (used + bytes <= limit) return this.now;
     for (const r of this.returns) {
       used -= r.bytes;
-      if (used + bytes <= this.limit) return r.tick;
+      if (used + bytes <= limit) return r.tick;
     }
     return undefined;
   }

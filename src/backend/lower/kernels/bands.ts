@@ -3,7 +3,7 @@
 import type { Node, Value } from '../../../ir/graph.js';
 import type { LowerContext } from '../context.js';
 import { move } from '../move.js';
-import { sliceView, viewShape, type View } from '../view.js';
+import { sliceAxis, sliceView, viewShape, type View } from '../view.js';
 import { flatPlanes, type Window } from './window.js';
 
 /** Output rows [outRow, …) in `out` [n, M, rows, W'] from input rows [inRow, …) in `input` [n, C, rows, W]. */
@@ -25,7 +25,13 @@ export function inBands(c: LowerContext, node: Node, w: Window, work: (band: Ban
   const fits = c.fits(out, [1]);
   if (fits && (c.places(x).some((p) => p.space === 'sbuf') || c.bytesPerPartition(x, [1]) <= c.budget() * 0.5)) {
     const input = flatPlanes(c.fetch(x, [1]), w.in);
-    work({ input, inRow: 0, out: flatPlanes(c.result(out, [1]), w.out), outRow: 0, image: 0 });
+    const home = flatPlanes(c.result(out, [1]), w.out);
+    // Copies that a kernel makes of its input (padded, shifted) are of some images at a time.
+    const some = imagesAtOnce(c, w);
+    for (let n = 0; n < w.out.n; n += some) {
+      const size = Math.min(some, w.out.n - n);
+      work({ input: sliceAxis(input, 0, n, size), inRow: 0, out: sliceAxis(home, 0, n, size), outRow: 0, image: n });
+    }
     return;
   }
   const source = flatPlanes(c.place(x), w.in);
@@ -46,6 +52,13 @@ export function inBands(c: LowerContext, node: Node, w: Window, work: (band: Ban
       if (!fits) c.b.dma(target, made);
     }
   }
+}
+
+/** Images whose padded planes stay within a band's share; small planes still fill a PSUM bank together. */
+function imagesAtOnce(c: LowerContext, w: Window): number {
+  const plane = (w.in.h + 2 * w.low.h) * (w.in.w + 2 * w.low.w) * Math.ceil(w.in.c / 128) * 4;
+  const limit = c.b.target.sbufPartitionBytes * BAND_SHARE;
+  return Math.max(1, Math.floor(limit / plane));
 }
 
 function onChip(c: LowerContext, x: Value, piece: View): View {

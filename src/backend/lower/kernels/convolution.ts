@@ -17,14 +17,16 @@ import { blockDiagonal, flatPlanes, type Window, windowOf } from './window.js';
 const conv: Kernel = (c, node) => {
   const w = windowOf(c, node);
   if (w.depthwise && constantOf(node.inputs[1] as Value) !== undefined && depthwise(c, node, w)) return;
-  inBands(c, node, w, (band) => convolve(c, node, node.inputs[1] as Value, w, band));
+  const weights = new WeightCache();
+  inBands(c, node, w, (band) => convolve(c, node, node.inputs[1] as Value, w, band, weights));
 };
 
 /** Weights are [M, C / groups, kernel]: a value, or a constant made for one phase of a transposed convolution. */
-export function convolve(c: LowerContext, node: Node, source: Value | Constant, w: Window, { input, inRow, out, outRow, image }: Band): void {
+export function convolve(c: LowerContext, node: Node, source: Value | Constant, w: Window, { input, inRow, out, outRow, image }: Band, cache = new WeightCache()): void {
   const packed = packTaps(c, w, input, inRow, out.axes[2]?.n ?? 1, outRow);
   const dtype = input.dtype;
-  const weights = stationary(c, source, w, packed.taps.map((t) => t.members), dtype);
+  const groups = packed.taps.map((t) => t.members);
+  const weights = cache.get(groups, () => stationary(c, source, w, groups, dtype));
   const epilogue: Epilogue = { c, node, w, image };
   const [images = 1, , rows = 1, columns = 1] = viewShape(out);
   const perTile = Math.max(1, Math.floor(BANK_COLUMNS / columns));
@@ -91,6 +93,21 @@ function accumulate(c: LowerContext, w: Window, packed: Packed, weights: Station
         start = false;
       }
     }
+  }
+}
+
+/** Weights of one node, by how taps are grouped: bands of a node share what is loaded. */
+class WeightCache {
+  private readonly known = new Map<string, Stationary>();
+
+  get(groups: readonly (readonly number[])[], make: () => Stationary): Stationary {
+    const key = groups.map((g) => g.join()).join(';');
+    let found = this.known.get(key);
+    if (found === undefined) {
+      found = make();
+      this.known.set(key, found);
+    }
+    return found;
   }
 }
 

@@ -12,6 +12,9 @@ export interface Window extends Padding {
   readonly dilations: readonly number[];
 }
 
+/** Elements under the largest window. */
+const MOST_TAPS = 2 ** 20;
+
 /** Strides, dilations and padding of a window of these taps over the spatial axes of `x`. */
 export function windowOf(c: NodeContext, x: Value, kernel: readonly number[]): Window {
   const spatial = c.rank(x) - 2;
@@ -23,6 +26,7 @@ export function windowOf(c: NodeContext, x: Value, kernel: readonly number[]): W
     if (list.length !== spatial || list.some((n) => n < 1))
       throw c.bad(`strides, dilations or kernel [${list}] do not belong to ${spatial} spatial axes`);
   }
+  if (kernel.reduce((n, taps) => n * taps, 1) > MOST_TAPS) throw c.refuse(`a window of ${kernel.join('x')} is too large`);
   return { strides, dilations, ...paddingOf(c, x, kernel, strides, dilations) };
 }
 

@@ -40,6 +40,9 @@ const modulo = (a: number, b: number): number => {
   return r !== 0 && r < 0 !== b < 0 ? r + b : r;
 };
 
+/** The lesser one first; Math.min takes no bigints. */
+const orderedPair = (a: bigint, b: bigint): readonly [bigint, bigint] => (a < b ? [a, b] : [b, a]);
+
 const BINARY: Readonly<Record<string, Binary>> = {
   add: { ints: (a, b) => int(a + b), floats: (a, b) => float(a + b), op: 'add', result: 'same' },
   sub: { ints: (a, b) => int(a - b), floats: (a, b) => float(a - b), op: 'sub', result: 'same' },
@@ -76,13 +79,13 @@ const BINARY: Readonly<Record<string, Binary>> = {
   gt: { ints: (a, b) => bool(a > b), floats: (a, b) => bool(a > b), op: 'gt', result: 'bool' },
   ge: { ints: (a, b) => bool(a >= b), floats: (a, b) => bool(a >= b), op: 'ge', result: 'bool' },
   max: {
-    ints: (a, b) => int(Math.max(a, b)),
+    ints: (a, b) => int(orderedPair(a, b)[1]),
     floats: (a, b) => float(Math.max(a, b)),
     op: 'max',
     result: 'same',
   },
   min: {
-    ints: (a, b) => int(Math.min(a, b)),
+    ints: (a, b) => int(orderedPair(a, b)[0]),
     floats: (a, b) => float(Math.min(a, b)),
     op: 'min',
     result: 'same',
