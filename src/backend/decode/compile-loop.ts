@@ -51,6 +51,7 @@ export interface CompiledLoop {
   readonly inputs: readonly CompiledPort[];
   readonly outputs: readonly CompiledPort[];
   readonly flag: number;
+  readonly maxSteps: number;
   readonly carried: readonly HostCarried[];
   readonly origins: readonly Node[];
   readonly placed: PlacedProgram;
@@ -77,6 +78,7 @@ export function compileLoop(spec: LoopSpec, shape: LoopShape, target: Target, op
     inputs: lowered.inputs.map(port),
     outputs: lowered.outputs.map(port),
     flag: table.number(lowered.flag),
+    maxSteps: spec.maxSteps,
     carried: lowered.residents.map((r, i) => ({
       name: r.name, toDevice: table.number(r.toDevice), fromDevice: table.number(r.fromDevice), role: spec.params[i]?.role ?? 'state',
       dtype: spec.step.body.params[i]?.type.dtype ?? 'f32', shape: (spec.step.body.params[i]?.type.shape ?? []) as readonly number[],

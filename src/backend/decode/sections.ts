@@ -86,14 +86,14 @@ export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
     const flag = spec.step.body.results[spec.flag] as Value;
     move(b, flagWord, loaded.place(flag), false);
   });
-  const outputs: Port[] = [];
+  let outputs: Port[] = [];
   const finish = b.collect(() => {
-    for (const o of spec.outputs) {
-      const v = spec.step.body.params[o.param] as Value;
-      const c = new LowerContext(b, stepPlan, new Map([[v, [0]]]), constants);
-      c.define(v, (residents[o.param] as Resident).view);
-      outputs.push(output(c, v, o.name));
-    }
+    const c = new LowerContext(b, planGraph(spec.finish), usePositions(spec.finish), constants);
+    spec.finish.body.params.forEach((v, i) => {
+      c.define(v, (residents[spec.finishParams[i] ?? 0] as Resident).view);
+    });
+    lowerNodes(c, spec.finish, spec.prologue.body.nodes.length + spec.step.body.nodes.length);
+    outputs = spec.finish.body.results.map((v, i) => output(c, v, spec.finish.outputNames[i] ?? v.name));
     b.dma(dramView(flagBuffer, 'i32', [1]), flagWord);
   });
   const between = (toDram: boolean, which: (i: number) => boolean, variable: (r: Resident) => Buffer): Section['steps'] =>
@@ -111,7 +111,7 @@ export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
   const section = (name: SectionName, steps: Section['steps'], times: number): Section => ({ name, steps, times });
   return {
     buffers: b.buffers, weights: b.weights, constants, inputs, outputs, flag: flagBuffer, flagWord, residents,
-    residentBuffers: b.buffers.filter((x) => x.resident), origins: [...spec.prologue.body.nodes, ...spec.step.body.nodes], copies: b.copies,
+    residentBuffers: b.buffers.filter((x) => x.resident), origins: [...spec.prologue.body.nodes, ...spec.step.body.nodes, ...spec.finish.body.nodes], copies: b.copies,
     sections: {
       prologue: section('prologue', prologue, 1),
       step: section('step', step, spec.maxSteps),
@@ -139,7 +139,7 @@ function makeResidents(b: Builder, c: LowerContext, spec: LoopSpec, plan: Plan, 
     const onChip = c.bytesPerPartition(v, partition);
     const view = onChip <= left ? b.sbuf(v.name, dtype, shape, partition, undefined, { resident: true }) : dramView(state, dtype, shape);
     if (view.space === 'sbuf') left -= onChip;
-    return { name: v.name || `carried${i}`, view, state, toDevice: variable('input', '.in'), fromDevice: variable('output', '.out'), bytes };
+    return { name: `${i}.${v.name}`, view, state, toDevice: variable('input', '.in'), fromDevice: variable('output', '.out'), bytes };
   });
 }
 

@@ -1,5 +1,4 @@
 // What the backend is given of a decoding loop: a prologue graph, one step graph, and what is carried from step to step.
-import type { Executable } from '../../isa/program.js';
 import type { Graph } from '../../ir/graph.js';
 
 /** Where a param of the step graph comes from. */
@@ -17,8 +16,9 @@ export interface LoopSpec {
   readonly params: readonly StepParam[];
   /** Result of the step that is one int32 word, not 0 where generation has ended. */
   readonly flag: number;
-  /** Model outputs: the state params whose last values they are. */
-  readonly outputs: readonly { readonly name: string; readonly param: number }[];
+  /** What is made of the last states when the loop has ended: params are step params (by `finishParams`), results the outputs. */
+  readonly finish: Graph;
+  readonly finishParams: readonly number[];
   readonly maxSteps: number;
 }
 
@@ -32,5 +32,3 @@ export type LoopShape =
   | { readonly kind: 'partitioned'; readonly ends: readonly number[] }
   /** The prologue, then one executable of one step; context and states stay in device memory (`resident`) or pass through the host. */
   | { readonly kind: 'split'; readonly resident: boolean };
-
-export type ExecutableKind = Executable['kind'];

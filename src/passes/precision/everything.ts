@@ -11,18 +11,30 @@ import { smallNumbers } from '../match.js';
 import type { Pass, PassContext } from '../pass.js';
 import { clamped, isExact, isNarrow, narrowed, rangeOf, widened } from './narrow.js';
 
-/** Angles: a 16-bit angle of some hundred radians is off by a radian, so whatever computes one stays. */
-const ANGLE_FUNCTIONS = new Set(['sin', 'cos', 'tan']);
-/** Operators through which an angle is followed back to where it begins. */
-const ANGLE_ARITHMETIC = new Set([
+/**
+ * Operators for whose operands 16 bits are too few: an angle of some hundred radians is off by a radian, and what becomes an
+ * integer (quantised values, positions, bins) by one or more.
+ */
+const SENSITIVE = new Set(['sin', 'cos', 'tan', 'floor', 'ceil', 'round', 'trunc', 'mod', 'fmod']);
+/** Operators through which such an operand is followed back to where it begins. */
+const FOLLOWED = new Set([
   'add',
   'sub',
   'mul',
   'div',
   'mod',
   'fmod',
+  'pow',
+  'max',
+  'min',
   'neg',
+  'abs',
+  'relu',
+  'reciprocal',
   'floor',
+  'ceil',
+  'round',
+  'trunc',
   'cast',
   'reshape',
   'transpose',
@@ -32,6 +44,8 @@ const ANGLE_ARITHMETIC = new Set([
   'gather',
   'where',
   'cumsum',
+  'reduce_max',
+  'reduce_min',
 ]);
 /** Sums and products of many: each result goes into the next, and positions are made so. */
 const RUNNING = new Set(['cumsum', 'cumprod', 'reduce_prod']);
@@ -56,23 +70,26 @@ const WIDE_OPERANDS: Readonly<Record<string, (node: Node) => readonly number[]>>
   rms_norm: (node) => node.inputs.flatMap((_, i) => (i > 0 ? [i] : [])),
 };
 
-/** Nodes that compute angles: those behind sines and cosines, back through arithmetic and moves. */
-function angleNodes(region: Region, found: Set<Node>): Set<Node> {
+/** Nodes that compute operands of sensitive operators, and these: back through arithmetic and moves. */
+function sensitiveNodes(region: Region, found: Set<Node>): Set<Node> {
   const pending: Node[] = [];
   for (const node of region.nodes) {
-    if (ANGLE_FUNCTIONS.has(node.op)) pending.push(node);
-    for (const inner of node.regions) angleNodes(inner, found);
+    if (SENSITIVE.has(node.op) || makesInteger(node)) pending.push(node);
+    for (const inner of node.regions) sensitiveNodes(inner, found);
   }
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (found.has(node)) continue;
     found.add(node);
     for (const v of node.inputs) {
       const before = producer(v);
-      if (before !== undefined && (ANGLE_ARITHMETIC.has(before.op) || isOuterProduct(before)))
-        pending.push(before);
+      if (before !== undefined && (FOLLOWED.has(before.op) || isOuterProduct(before))) pending.push(before);
     }
   }
   return found;
+}
+
+function makesInteger(node: Node): boolean {
+  return node.op === 'cast' && node.inputs[0]?.type.dtype === 'f32' && isInteger(node.outputs[0]?.type.dtype ?? 'f32');
 }
 
 /** Positions times frequencies: a product over a depth of one. */
@@ -116,10 +133,10 @@ function stays(
   node: Node,
   old: Node,
   rw: Rewriter,
-  angles: ReadonlySet<Node>,
+  sensitive: ReadonlySet<Node>,
   context: PassContext,
 ): boolean {
-  if (node.regions.length > 0 || angles.has(old) || RUNNING.has(node.op)) return true;
+  if (node.regions.length > 0 || node.op === 'bitcast' || sensitive.has(old) || RUNNING.has(node.op)) return true;
   if (COMPARISONS.has(node.op))
     return !node.inputs.every((v) => isNarrow(v, context.narrow) || isExactConstant(v, rw, context));
   return comesFromIntegers(node, context) || hasTinyConstant(node, context);
@@ -133,14 +150,14 @@ function visit(
   node: Node,
   old: Node,
   rw: Rewriter,
-  angles: ReadonlySet<Node>,
+  sensitive: ReadonlySet<Node>,
   context: PassContext,
 ): readonly Value[] | undefined {
   const { narrow } = context;
   const b = rw.builder;
   const floats = [...node.inputs, ...node.outputs].some((v) => v.type.dtype === 'f32');
   if (!floats || isBorder(node, context)) return undefined;
-  if (stays(node, old, rw, angles, context)) {
+  if (stays(node, old, rw, sensitive, context)) {
     // Constants may meet 16-bit values further on, and must be in their range there.
     const inputs =
       node.regions.length > 0
@@ -150,7 +167,7 @@ function visit(
   }
   const wide = WIDE_OPERANDS[node.op]?.(node) ?? [];
   const inputs = node.inputs.map((v, i) =>
-    wide.includes(i) && constantOf(v) !== undefined ? v : narrowed(b, v, narrow),
+    wide.includes(i) && !isNarrow(v, narrow) ? v : narrowed(b, v, narrow),
   );
   const attrs = 'out' in node.attrs && node.attrs.out === 'f32' ? { ...node.attrs, out: '' } : node.attrs;
   const results = b.node(
@@ -171,10 +188,10 @@ export const CAST_ALL: Pass = {
   theme: 'precision',
   level: 0,
   needs: ['lowerable'],
-  doc: '--auto-cast all: arithmetic in single precision becomes 16-bit, but for angles, running sums, values made of integers alone, comparisons with constants that have no 16-bit form, and tiny constants.',
+  doc: '--auto-cast all: arithmetic in single precision becomes 16-bit, but for angles and what becomes an integer, running sums, values made of integers alone, comparisons with constants that have no 16-bit form, and tiny constants.',
   run(graph: Graph, context) {
     if (context.autoCast !== 'all') return graph;
-    const angles = angleNodes(graph.body, new Set());
-    return rewriteGraph(graph, (node, rw, old) => visit(node, old, rw, angles, context));
+    const sensitive = sensitiveNodes(graph.body, new Set());
+    return rewriteGraph(graph, (node, rw, old) => visit(node, old, rw, sensitive, context));
   },
 };

@@ -77,7 +77,9 @@ function wideResult(node: Node, rw: Rewriter, context: PassContext): readonly Va
   const product = rw.uses(x) === 1 ? rw.producer(x) : undefined;
   if (product === undefined || !givesOut(product, '', context) || product.attrs.residual === true)
     return undefined;
-  return rw.builder.node(product.op, product.inputs, { ...product.attrs, out: 'f32' });
+  const [a, w, ...bias] = product.inputs as readonly [Value, Value, ...Value[]];
+  const wideBias = bias.map((v) => widened(rw.builder, v));
+  return rw.builder.node(product.op, [a, w, ...wideBias], { ...product.attrs, out: 'f32' });
 }
 
 export const CAST_RESULTS: Pass = {

@@ -126,7 +126,7 @@ const split: Handler = (c) => {
 
 /** All pieces of one size, the last one smaller where that does not come out. */
 function evenPieces(c: NodeContext, total: number, count: number): readonly number[] {
-  if (count < 1) throw c.bad(`it cannot be split into ${count} pieces`);
+  if (count !== c.node.outputs.length) throw c.bad(`it has ${c.node.outputs.length} outputs for ${count} pieces`);
   const each = Math.ceil(total / count);
   return Array.from({ length: c.bounded(count) }, (_, i) => Math.max(0, Math.min(each, total - i * each)));
 }

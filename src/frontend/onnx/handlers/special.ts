@@ -99,7 +99,7 @@ const tfIdfVectorizer: Handler = (c) => {
     // A single token has no gaps.
     for (let skip = 0; skip <= (size === 1 ? 0 : a.int('max_skip_count')); skip++) {
       const places = length - (size - 1) * (skip + 1);
-      if (places <= 0) continue;
+      if (places <= 0) break;
       const index = c.table(places * size, (i) => Math.floor(i / size) + (i % size) * (skip + 1));
       const windows = c.unsqueeze(c.gather(x, c.numbers('i64', [places, size], index), 1), [2]);
       const matches = c.reduce('min', c.op('eq', [windows, wanted]), [3], false);

@@ -1,0 +1,133 @@
+// The artifact of a decoding loop: host program, signature and executables of each shape.
+import { ConstantStore } from '../../artifact/constants.js';
+import type { HostStep } from '../../artifact/host-program.js';
+import type { JsonRecord } from '../../artifact/json.js';
+import type { ArtifactDraft, ExecutableInfo } from '../../artifact/model.js';
+import type { TensorPlace } from '../../artifact/signature.js';
+import type { CompiledLoop, LoopExecutable } from '../../backend/decode/compile-loop.js';
+import type { LoopShape } from '../../backend/decode/spec.js';
+import type { Target } from '../../chip/target.js';
+import type { Program, Variable } from '../../isa/program.js';
+import { constantBytes } from '../../ops/evaluate.js';
+import type { Generation } from '../../passes/decode/model.js';
+import type { DecodeInput } from '../decode/request.js';
+import { loopDebugInfo } from './loop-debug.js';
+import type { FinishGraph } from './finish-graph.js';
+
+export interface LoopDescription {
+  readonly name: string;
+  readonly inputs: readonly DecodeInput[];
+  readonly preprocess: (name: string, position: number) => string | undefined;
+  readonly generation: Generation;
+  readonly finish: FinishGraph;
+  readonly shape: LoopShape;
+  readonly incremental: boolean;
+  readonly notes: readonly string[];
+  readonly precision: string;
+  readonly compiler: string;
+  readonly options: JsonRecord;
+  readonly target: Target;
+}
+
+export interface LoopArtifact {
+  readonly draft: ArtifactDraft;
+  readonly program: Program;
+  readonly store: ConstantStore;
+}
+
+export function loopArtifact(loop: CompiledLoop, d: LoopDescription): LoopArtifact {
+  const store = new ConstantStore();
+  const variables = loop.variables.map((v, i): Variable => {
+    const constant = loop.constants.get(i);
+    if (constant === undefined) return v;
+    const entry = store.add(() => constantBytes(constant), { name: v.name, dtype: constant.dtype, shape: constant.shape });
+    return { ...v, constantOffset: entry.offset, bytes: entry.bytes };
+  });
+  const program: Program = {
+    variables, segments: loop.segments, segmentDescriptors: loop.segmentDescriptors, executables: loop.executables.map((e) => e.executable),
+  };
+  const { steps, tensors } = hostSteps(loop, d.shape);
+  const counts = new Set(d.finish.cropped.map((c) => c.by));
+  const outputPlaces = loop.outputs.map((p) => ({ name: p.name, dtype: p.dtype, shape: p.shape, variable: p.variable }));
+  const draft: ArtifactDraft = {
+    name: d.name,
+    manifest: {
+      compiler: d.compiler,
+      target: d.target,
+      options: d.options,
+      models: [{
+        name: d.name,
+        inputs: loop.inputs.map((p, i) => {
+          const preprocess = d.preprocess(p.name, i);
+          const fill = d.inputs[i]?.fill;
+          return { name: p.name, dtype: p.dtype, shape: p.shape, variable: p.variable, ...(preprocess !== undefined && { preprocess }), ...(fill !== undefined && { fill }) };
+        }),
+        outputs: outputPlaces.filter((p) => !counts.has(p.name)).map((p) => {
+          const crop = d.finish.cropped.filter((c) => c.output === p.name).map(({ axis, by }) => ({ axis, by }));
+          return { ...p, ...(crop.length > 0 && { crop }) };
+        }),
+        buckets: [],
+        executables: loop.executables.map((e) => e.executable.name),
+        program: 'main',
+        precision: d.precision,
+        decode: describe(d),
+      }],
+      hostOperators: [],
+    },
+    host: { main: { tensors: [...outputPlaces.filter((p) => counts.has(p.name)), ...tensors], steps } },
+    program,
+    executables: loop.executables.map((e) => executableInfo(e, loop)),
+    debug: loopDebugInfo(loop),
+    constants: store,
+  };
+  return { draft, program, store };
+}
+
+function describe(d: LoopDescription): JsonRecord {
+  const { generation: g, shape } = d;
+  return {
+    schema: 1, variant: shape.kind, incremental: d.incremental, max_steps: g.maxSteps, batch: g.batch, bos: g.bos, eos: [...g.eos], pad: g.pad,
+    ...(shape.kind === 'partitioned' && { partitions: [...shape.ends] }),
+    ...(shape.kind === 'split' && { resident_state: shape.resident }),
+    notes: [...d.notes],
+  };
+}
+
+function executableInfo(e: LoopExecutable, loop: CompiledLoop): ExecutableInfo {
+  const whole = (v: number): [number, number][] => [[0, loop.variables[v]?.bytes ?? 0]];
+  const states = [...new Set([...e.statesIn, ...e.statesOut])].map((variable) => ({
+    variable,
+    entry: e.statesIn.includes(variable) ? whole(variable) : [],
+    exit: whole(variable),
+  }));
+  return { reads: e.reads, writes: e.writes, flags: e.writes.includes(loop.flag) ? [loop.flag] : [], states, registers: [], core: 0 };
+}
+
+/** What the host does for a request, and the tensors it moves that are no inputs or outputs of the model. */
+function hostSteps(loop: CompiledLoop, shape: LoopShape): { steps: HostStep[]; tensors: TensorPlace[] } {
+  const put = loop.inputs.map((p): HostStep => ({ op: 'put', tensor: p.name }));
+  const get = loop.outputs.map((p): HostStep => ({ op: 'get', tensor: p.name }));
+  const flag: TensorPlace = { name: 'flag', dtype: 'i32', shape: [1], variable: loop.flag };
+  if (shape.kind === 'unrolled' || shape.kind === 'device-loop') {
+    return { steps: [...put, { op: 'execute', executable: 'main' }, ...get], tensors: [] };
+  }
+  const encode: HostStep[] = [...put, { op: 'execute', executable: 'encoder' }];
+  if (shape.kind === 'partitioned') {
+    const rounds = shape.ends.map((end) => ({ times: 1, steps: [{ op: 'execute' as const, executable: `decoder_${end}` }, ...get] }));
+    return { steps: [...encode, { op: 'while', flag: 'flag', rounds }], tensors: [flag] };
+  }
+  const most = loop.maxSteps;
+  if (shape.resident) {
+    return { steps: [...encode, { op: 'while', flag: 'flag', rounds: [{ times: most, steps: [{ op: 'execute', executable: 'decoder' }, ...get] }] }], tensors: [flag] };
+  }
+  const out = (name: string): string => `${name}.out`;
+  const tensors = loop.carried.flatMap((c): TensorPlace[] => {
+    const storage = c.dtype === 'i64' ? ({ dtype: 'i32' } as const) : { dtype: c.dtype };
+    return [{ name: `${c.name}.in`, ...storage, shape: c.shape, variable: c.toDevice }, { name: out(c.name), ...storage, shape: c.shape, variable: c.fromDevice }];
+  });
+  const receive = loop.carried.map((c): HostStep => ({ op: 'get', tensor: out(c.name) }));
+  const send = loop.carried.map((c): HostStep => ({ op: 'put', tensor: `${c.name}.in`, from: out(c.name) }));
+  const back = loop.carried.filter((c) => c.role === 'state').map((c): HostStep => ({ op: 'get', tensor: out(c.name) }));
+  const round: HostStep[] = [...send, { op: 'execute', executable: 'decoder' }, ...back, ...get];
+  return { steps: [...encode, ...receive, { op: 'while', flag: 'flag', rounds: [{ times: most, steps: round }] }], tensors: [flag, ...tensors] };
+}

@@ -1,0 +1,29 @@
+// The debug map of a decoding loop's artifact: source nodes of the segment's and the executables' instructions.
+import { runsOf } from '../../artifact/debug.js';
+import type { DebugInfo, DebugStream, Origin } from '../../artifact/debug.js';
+import type { CompiledLoop } from '../../backend/decode/compile-loop.js';
+import { ENGINES, type EngineName } from '../../chip/target.js';
+
+export function loopDebugInfo(loop: CompiledLoop): DebugInfo {
+  const origins: Origin[] = loop.origins.map((node) => {
+    const [first] = node.origins;
+    return {
+      node: node.origins.map((o) => o.node).join(' + ') || node.op,
+      op: first?.op ?? node.op,
+      ...(first?.file !== undefined && { file: first.file }),
+      ...(first?.line !== undefined && { line: first.line }),
+    };
+  });
+  const streams: DebugStream[] = [];
+  const add = (fragment: DebugStream['fragment'], index: number, lists: Readonly<Record<EngineName, readonly number[]>>): void => {
+    for (const engine of ENGINES) {
+      if (lists[engine].length > 0) streams.push({ fragment, index, engine, runs: runsOf(lists[engine]) });
+    }
+  };
+  add('segment', 0, loop.segmentOrigins);
+  loop.executables.forEach((e, i) => {
+    add('load', i, e.loadOrigins);
+    add('main', i, e.origins);
+  });
+  return { origins, streams };
+}

@@ -1,0 +1,38 @@
+// From a step program to what the backend compiles: the greedy step, the prologue and the finish, each through the passes.
+import type { LoopSpec, StepParam } from '../../backend/decode/spec.js';
+import type { Graph } from '../../ir/graph.js';
+import { greedyStep } from '../../passes/decode/greedy.js';
+import type { Generation, StepProgram } from '../../passes/decode/model.js';
+import type { OutputRule } from '../decode/request.js';
+import { finishGraph, type FinishGraph } from './finish-graph.js';
+
+export interface PreparedLoop {
+  readonly spec: LoopSpec;
+  readonly finish: FinishGraph;
+}
+
+/** `prepare` runs the passes on a graph. */
+export function loopSpec(program: StepProgram, generation: Generation, outputs: readonly OutputRule[], prepare: (graph: Graph) => Graph): PreparedLoop {
+  const greedy = greedyStep(program, generation);
+  const { contexts, states } = greedy;
+  const firstState = 2 + contexts;
+  const state = (next: number, start: Extract<StepParam, { role: 'state' }>['start']): StepParam => ({ role: 'state', next, start });
+  const params: StepParam[] = [
+    state(0, { value: generation.bos }),
+    state(1, { value: 0 }),
+    ...program.context.map((result): StepParam => ({ role: 'context', result })),
+    ...program.states.map((s, i) => state(2 + i, s.start.kind === 'zeros' ? { value: 0 } : { result: s.start.result })),
+    state(2 + states, { value: 0 }),
+    state(3 + states, { value: 0 }),
+    state(4 + states, { value: generation.pad }),
+  ];
+  const finished = firstState + states;
+  const finish = finishGraph(outputs, generation);
+  return {
+    spec: {
+      prologue: prepare(program.prologue), step: prepare(greedy.graph), params, flag: 5 + states,
+      finish: prepare(finish.graph), finishParams: [finished, finished + 1, finished + 2], maxSteps: generation.maxSteps,
+    },
+    finish,
+  };
+}
