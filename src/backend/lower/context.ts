@@ -11,7 +11,8 @@ import { CHIP_DTYPE_BYTES, type ChipDType } from '../../isa/operands.js';
 import type { Buffer } from './buffer.js';
 import type { Builder } from './builder.js';
 import { move } from './move.js';
-import { broadcastView, dramView, permuteView, viewShape, type View } from './view.js';
+import { broadcastByPe, peCarries } from './transpose.js';
+import { broadcastView, dramView, permuteView, reshapeView, viewShape, type View } from './view.js';
 
 /** Element type in which the chip holds values of a source type; undefined: the chip does not. */
 export const CHIP_TYPE: Partial<Record<DType, ChipDType>> = {
@@ -146,8 +147,21 @@ export class LowerContext {
     const dst = this.b.sbuf(`${v.name}*`, this.dtype(v), wide, partition, undefined, constant ? { weight: true } : {});
     const source = broadcastView(this.place(v), wide);
     if (constant) this.loaded.set(key, this.b.weight(dst, () => this.b.dma(dst, source)));
-    else this.b.dma(dst, source);
+    else if (!this.replicate(v, dst, partition)) this.b.dma(dst, source);
     return broadcastView(dst, shape);
+  }
+
+  /** Through PE, where the value lies in one partition, is small and may cross PE; false: the caller transfers it. */
+  private replicate(v: Value, dst: View, partition: readonly number[]): boolean {
+    const place = this.places(v).find((p) => p.space === 'sbuf' && p.p0 % PARTITIONS === 0 && p.axes.every((a) => a.n === 1 || a.p === 0));
+    if (place === undefined || !peCarries(this.b.target, place, this.mayCrossPe(v))) return false;
+    const lanes = partition.reduce((n, i) => n * (dst.axes[i]?.n ?? 1), 1);
+    const order = [...partition, ...dst.axes.map((_, i) => i).filter((i) => !partition.includes(i))];
+    const to = reshapeView(permuteView(dst, order), [lanes, elementCount(viewShape(place))]);
+    const from = reshapeView(place, [1, elementCount(viewShape(place))]);
+    if (to === undefined || from === undefined || elementCount(viewShape(place)) > 2048) return false;
+    broadcastByPe(this.b, to, from);
+    return true;
   }
 
   /** A constant as a packed weight: its DRAM variable holds the very bytes of the panels, so that rows are long. */

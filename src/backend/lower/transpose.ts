@@ -23,12 +23,16 @@ function exchange(dst: View, src: View): Exchange | undefined {
   const axes = sortedJointAxes([dst, src]);
   const from = axes.filter((a) => a.p[SRC] !== 0);
   const to = axes.filter((a) => a.p[DST] !== 0);
-  const [f] = from;
-  const [t] = to;
-  if (f === undefined || t === undefined || from.length > 1 || to.length > 1 || f === t) return undefined;
-  if (f.p[SRC] !== 1 || t.p[DST] !== 1 || f.p[DST] !== 0 || t.p[SRC] !== 0) return undefined;
+  if (from.length > 1 || to.length > 1 || from.length + to.length === 0) return undefined;
+  // A side that lies in one partition exchanges an axis of one element.
+  const f = from[0] ?? ONE_SOURCE_LANE;
+  const t = to[0] ?? ONE_TARGET_LANE;
+  if (f === t || f.p[SRC] !== 1 || t.p[DST] !== 1 || f.p[DST] !== 0 || t.p[SRC] !== 0) return undefined;
   return { others: axes.filter((a) => a !== f && a !== t), from: f, to: t };
 }
+
+const ONE_SOURCE_LANE: JointAxis = { n: 1, p: [0, 1], f: [0, 0] };
+const ONE_TARGET_LANE: JointAxis = { n: 1, p: [1, 0], f: [0, 0] };
 
 function throughPe(target: Target, v: View, finite: boolean): boolean {
   return finite && (v.dtype === 'bf16' || v.dtype === 'f16' || (v.dtype === 'f32' && target.peFp32));
@@ -86,20 +90,47 @@ function transposeByPe(b: Builder, d: View, s: View): void {
   b.copy(d, out);
 }
 
+/**
+ * dst[lane, ...] = src[0, ...] on every lane, through PE: src lies in one partition, ones are stationary. Exact for the values
+ * PE passes exactly.
+ */
+export function broadcastByPe(b: Builder, dst: View, src: View): void {
+  const lanes = dst.axes[0]?.n ?? 1;
+  const n = dst.axes[1]?.n ?? 1;
+  const ones = sliceView(identity(b, src.dtype, 'ones'), [0, 0], [1, PARTITIONS]);
+  for (let q = 0; q < lanes; q += PARTITIONS) {
+    const rows = Math.min(PARTITIONS, lanes - q);
+    for (let i = 0; i < n; i += BANK) {
+      const width = Math.min(BANK, n - i);
+      const out = b.psum('broadcast', rows, width);
+      b.matmul(singleAp(out), singleAp(sliceView(ones, [0, 0], [1, rows])), singleAp(sliceView(src, [0, i], [1, width])), true);
+      b.copy(sliceView(dst, [q, i], [rows, width]), out);
+    }
+  }
+}
+
+const BANK = 512;
+
+/** Whether PE carries a view's values exactly in one pass. */
+export function peCarries(target: Target, v: View, finite: boolean): boolean {
+  return throughPe(target, v, finite);
+}
+
 const identities = new WeakMap<Builder, Map<string, View>>();
 
-/** The 128 x 128 identity, made on chip once for a program. */
-export function identity(b: Builder, dtype: View['dtype']): View {
+/** The 128 x 128 identity, or all ones, made on chip once for a program. */
+export function identity(b: Builder, dtype: View['dtype'], what: 'identity' | 'ones' = 'identity'): View {
   let known = identities.get(b);
   if (known === undefined) identities.set(b, (known = new Map()));
-  let eye = known.get(dtype);
+  const key = `${what} ${dtype}`;
+  let eye = known.get(key);
   if (eye === undefined) {
-    const view = b.sbuf('identity', dtype, [PARTITIONS, PARTITIONS], [0], undefined, { weight: true });
+    const view = b.sbuf(what, dtype, [PARTITIONS, PARTITIONS], [0], undefined, { weight: true });
     eye = b.weight(view, () => {
       b.memset(view, ONE_BITS[dtype] ?? 1);
-      b.affineSelect(view, view, 'eq', 0, 1, [0, 0, 0, -1], 0);
+      if (what === 'identity') b.affineSelect(view, view, 'eq', 0, 1, [0, 0, 0, -1], 0);
     });
-    known.set(dtype, eye);
+    known.set(key, eye);
   }
   return eye;
 }

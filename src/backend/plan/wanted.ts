@@ -103,6 +103,12 @@ function throughReshape(node: Node, wanted: Axes): Axes | undefined {
   const lo = Math.min(...wanted.map((i) => target[i]?.[0] ?? 1));
   const hi = Math.max(...wanted.map((i) => target[i]?.[1] ?? 1));
   const covered = wanted.reduce((n, i) => n * (to[i] ?? 1), 1);
+  if (covered === 1) {
+    // One partition: any axis of one element says so, best the one before the last.
+    const ones = from.map((n, i) => (n === 1 ? i : -1)).filter((i) => i >= 0);
+    const last = ones.filter((i) => i < from.length - 1).at(-1) ?? ones.at(-1);
+    return last === undefined ? undefined : [last];
+  }
   if (covered !== hi / lo) return undefined;
   const axes = from.map((_, i) => i).filter((i) => (from[i] ?? 1) > 1 && (source[i]?.[0] ?? 0) >= lo && (source[i]?.[1] ?? 0) <= hi);
   return axes.reduce((n, i) => n * (from[i] ?? 1), 1) === covered ? axes : undefined;

@@ -48,33 +48,24 @@ const concatFromSequence: Handler = (c) => {
   return c.concat(isNew ? values.map((value) => c.unsqueeze(value, [axis])) : values, axis);
 };
 
+/** Elements of the longest sequence that a tensor is split into. */
+const MOST_PIECES = 4096;
+
 /** Pieces of the sizes given, or of one size with a smaller last one; of one element without that axis by default. */
 const splitToSequence: Handler = (c) => {
   const x = c.input(0);
   const axis = c.axisAttribute(x, 0);
   const total = c.dim(x, axis);
   const given = c.optional(1);
-  if (given === undefined) {
-    const pieces = c.split(
-      x,
-      axis,
-      Array.from({ length: c.bounded(total) }, () => 1),
-    );
-    return sequence(
-      c.attributes.flag('keepdims', true) ? pieces : pieces.map((piece) => c.squeeze(piece, [axis])),
-    );
-  }
-  const sizes = c.knownInts(1, 'the sizes') ?? [];
-  if (c.rank(given) > 0) return sequence(c.split(x, axis, sizes));
-  const each = sizes[0] ?? 1;
-  const count = Math.ceil(total / each);
-  return sequence(
-    c.split(
-      x,
-      axis,
-      Array.from({ length: c.bounded(count) }, (_, i) => Math.min(each, total - i * each)),
-    ),
-  );
+  const sizes = c.knownInts(1, 'the sizes');
+  if (given !== undefined && c.rank(given) > 0) return sequence(c.split(x, axis, sizes ?? []));
+  const each = sizes?.[0] ?? 1;
+  const count = c.bounded(Math.ceil(total / each));
+  if (count > MOST_PIECES) throw c.refuse(`a sequence of ${count} pieces is too long`);
+  const even = Array.from({ length: count }, (_, i) => Math.min(each, total - i * each));
+  const pieces = c.split(x, axis, even);
+  const keepsAxis = given !== undefined || c.attributes.flag('keepdims', true);
+  return sequence(keepsAxis ? pieces : pieces.map((piece) => c.squeeze(piece, [axis])));
 };
 
 /** The body once an element; further operands that are tensors go to every run. */
