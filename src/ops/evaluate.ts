@@ -3,7 +3,7 @@
 // literal and keeps no recipe; one that such a tensor went into keeps it, for `reweight` to replay.
 import { bug } from '../base/diagnostic.js';
 import { elementBytes } from '../base/dtype.js';
-import { elementCount, type HostTensor } from '../base/tensor.js';
+import { elementCount, type HostTensor, zeros } from '../base/tensor.js';
 import { type Attrs, bytesConstant, type Constant, type Recipe, splatConstant } from '../ir/constant.js';
 import type { TensorType } from '../ir/type.js';
 import { loadNumbers } from './elements.js';
@@ -61,7 +61,7 @@ function evaluateRecipe(c: Constant): Uint8Array {
 }
 
 function expand(element: Uint8Array, count: number): Uint8Array {
-  const bytes = new Uint8Array(element.length * count);
+  const bytes = zeros('u8', [element.length * count]).data;
   if (count === 0) return bytes;
   bytes.set(element);
   for (let done = element.length; done < bytes.length; done *= 2)

@@ -11,10 +11,12 @@ export type RuleTable = Readonly<Record<string, readonly Rule[]>>;
 
 /** One sweep. Every answer counts as a rewrite; none is asked for when no more may be made. */
 export function applyRules(graph: Graph, context: PassContext, table: RuleTable): Graph {
+  const { any = [], ...byOp } = table;
+  const rulesOf = new Map(Object.entries(byOp).map(([op, rules]) => [op, [...rules, ...any]]));
   let open = true;
   return rewriteGraph(graph, (node, rw) => {
     if (!open) return undefined;
-    for (const rule of [...(table[node.op] ?? []), ...(table.any ?? [])]) {
+    for (const rule of rulesOf.get(node.op) ?? any) {
       const answer = rule(node, rw, context);
       if (answer === undefined) continue;
       open = context.rewrite();

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { INF2 } from '../../src/chip/builtin.js';
 import type { Graph } from '../../src/ir/graph.js';
+import { formatType } from '../../src/ir/type.js';
 import { interpretGraph } from '../../src/ops/interpret.js';
 import { checkGraph } from '../../src/ops/verify.js';
 import type { PipelineEntry } from '../../src/passes/pass.js';
@@ -46,6 +47,21 @@ describe('on random graphs', () => {
       { seed: 7, numRuns: 25 },
     );
   });
+
+  it.each(['matmult', 'all'] as const)(
+    'auto-cast %s gives valid graphs of the same signature',
+    (autoCast) => {
+      const options = { target: INF2, autoCast, narrow: 'f16', level: 2, verifyEach: true } as const;
+      const valid = (seed: number): void => {
+        const { graph } = randomGraph(seed, 16);
+        const { body } = runPipeline(graph, PIPELINE, options).graph;
+        expect(body.results.map((v) => formatType(v.type))).toEqual(
+          graph.body.results.map((v) => formatType(v.type)),
+        );
+      };
+      fc.assert(fc.property(seeds, valid), { seed: 13, numRuns: 40 });
+    },
+  );
 
   it('the whole pipeline', () => {
     fc.assert(

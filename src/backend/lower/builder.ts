@@ -1,11 +1,13 @@
 // The builder that kernels write against: each call appends one instruction (or one per access pattern that a view needs)
 // with plain sequential meaning. Dependences are derived later from byte footprints, never written by hand.
 import { bug } from '../../base/diagnostic.js';
+import type { DType } from '../../base/dtype.js';
 import { COSTS, PARTITIONS, type EngineName, type Target } from '../../chip/target.js';
 import type { ActFunction, AluOp, Comparison, ReduceOp } from '../../isa/functions.js';
 import { CHIP_DTYPE_BYTES, type Ap, type ChipDType, type Scalar } from '../../isa/operands.js';
 import type { Instruction } from '../../isa/table.js';
 import type { Buffer, BufferAp, BufferDescriptor, BufferScalar, Step } from './buffer.js';
+import { CHIP_TYPE } from './chip-type.js';
 import { copyDescriptors } from './descriptors.js';
 import { broadcastView, chipAxes, singleAp, sliceAxis, tile, viewShape, type View } from './view.js';
 
@@ -53,6 +55,11 @@ export class Builder {
     const b: Buffer = { id: this.buffers.length, space, name, start: 0, parts, bytes: rounded, ...extra };
     this.buffers.push(b);
     return b;
+  }
+
+  /** Element type on chip of a source type that the chip holds. */
+  chipType(dtype: DType): ChipDType {
+    return CHIP_TYPE[dtype] ?? 'f32';
   }
 
   /** A new SBUF tensor: axes of `partition` on partitions (128 to a panel), the rest within, dense. */
@@ -122,12 +129,15 @@ export class Builder {
   }
 
   /** dst = op(a, b) element by element. */
-  tensorTensor(op: AluOp, dst: View, a: View, b: View, options: { exact?: boolean; engine?: 'dve' | 'pool' } = {}): void {
-    const engine = options.engine ?? 'dve';
-    for (const { aps } of tile([dst, a, b])) {
+  tensorTensor(
+    op: AluOp, dst: View, a: View, b: View,
+    options: { exact?: boolean; engine?: 'dve' | 'pool'; reduce?: { op: ReduceOp; into: View } } = {},
+  ): void {
+    const { engine = 'dve', exact = false, reduce } = options;
+    for (const { aps } of tile([dst, a, b, ...(reduce ? [stretch(reduce.into, dst)] : [])])) {
       this.emit(engine, {
-        m: 'TENSOR_TENSOR', op, dst: aps[0], a: aps[1], b: aps[2], exact: options.exact ?? false,
-        reduce: false, reduceOp: 'add', reduceDst: NO_AP,
+        m: 'TENSOR_TENSOR', op, dst: aps[0], a: aps[1], b: aps[2], exact,
+        reduce: reduce !== undefined, reduceOp: reduce?.op ?? 'add', reduceDst: reduce === undefined ? NO_AP : columnAp(aps.slice(3) as BufferAp[]),
       } as never);
       this.charge(engine, aps[0] as BufferAp, 2);
     }

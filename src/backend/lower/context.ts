@@ -9,17 +9,11 @@ import type { Constant } from '../../ir/constant.js';
 import { elementCount, staticShape } from '../../ir/type.js';
 import { CHIP_DTYPE_BYTES, type ChipDType } from '../../isa/operands.js';
 import type { Buffer } from './buffer.js';
+import { CHIP_TYPE } from './chip-type.js';
 import type { Builder } from './builder.js';
 import { move } from './move.js';
 import { broadcastByPe, peCarries } from './transpose.js';
 import { broadcastView, dramView, permuteView, reshapeView, viewShape, type View } from './view.js';
-
-/** Element type in which the chip holds values of a source type; undefined: the chip does not. */
-export const CHIP_TYPE: Partial<Record<DType, ChipDType>> = {
-  f32: 'f32', f16: 'f16', bf16: 'bf16', i64: 'i32', i32: 'i32', i16: 'i16', i8: 'i8', u64: 'u32', u32: 'u32', u16: 'u16',
-  u8: 'u8', bool: 'bool', f8e4m3fn: 'f8e4m3fn', f8e4m3fnuz: 'f8e4m3fnuz', f8e5m2: 'f8e5m2', f8e5m2fnuz: 'f8e5m2fnuz',
-  i4: 'i8', u4: 'u8', i2: 'i8', u2: 'u8',
-};
 
 /** Facts about the graph that the plan provides to lowering. */
 export interface Plan {
@@ -38,6 +32,7 @@ export class LowerContext {
   /** DRAM buffers of constants and the constants they hold. */
   readonly constants: Map<Buffer, Constant>;
   private readonly homes = new Map<Value, View[]>();
+  private readonly tables = new Map<string, Constant>();
   private readonly packed = new Map<Constant, Map<string, Buffer>>();
   private readonly loaded = new Map<string, View>();
   /** Remaining uses by position, ascending, for each value. */
@@ -181,6 +176,14 @@ export class LowerContext {
     const filled = this.b.weight(dst, () => this.b.dma(dst, permuteView(src, back)));
     this.loaded.set(key, filled);
     return filled;
+  }
+
+  /** A constant that kernels make for themselves, one object for one key, so that it is stored and loaded once. */
+  shared(key: string, constant: Constant): Constant {
+    const known = this.tables.get(key);
+    if (known !== undefined) return known;
+    this.tables.set(key, constant);
+    return constant;
   }
 
   /** The DRAM variable with the constant's elements in the given order of axes, as `dtype`. */

@@ -8,7 +8,8 @@ import { NORMALIZE } from './kernels/normalize.js';
 import { ORDER } from './kernels/order.js';
 import { POOLING } from './kernels/pooling.js';
 import { REDUCE } from './kernels/reduce.js';
+import { ATTENTION } from './kernels/row-attention.js';
 import { SHAPE } from './kernels/shape.js';
 import { TRANSPOSED } from './kernels/transposed.js';
 
-export const KERNELS: Readonly<Record<string, Kernel>> = { ...ELEMENTWISE, ...MATMUL, ...CONVOLUTION, ...POOLING, ...REDUCE, ...TRANSPOSED, ...NORMALIZE, ...ORDER, ...INDEXING, ...SHAPE };
+export const KERNELS: Readonly<Record<string, Kernel>> = { ...ELEMENTWISE, ...MATMUL, ...CONVOLUTION, ...POOLING, ...REDUCE, ...TRANSPOSED, ...NORMALIZE, ...ORDER, ...ATTENTION, ...INDEXING, ...SHAPE };

@@ -56,11 +56,12 @@ const VOTES: Readonly<Record<string, Vote>> = {
   reduce_max: rows((n) => n.attrs.axes as number[]),
   reduce_min: rows((n) => n.attrs.axes as number[]),
   reduce_prod: rows((n) => n.attrs.axes as number[]),
+  attention: (_n, operand) => (operand < 3 ? [1, 3] : undefined),
   transpose: (node, _o, wanted) => wanted?.map((i) => (node.attrs.perm as number[])[i] ?? 0),
   reshape: (node, _o, wanted) => wanted && throughReshape(node, wanted),
   slice: same, pad: same, concat: same, broadcast: same,
 };
-const PASS_THROUGH = new Set(['gather', 'gather_elements', 'gather_nd', 'scatter_nd', 'scatter_elements', 'attention', 'if', 'loop', 'dynamic_slice', 'dynamic_update_slice']);
+const PASS_THROUGH = new Set(['gather', 'gather_elements', 'gather_nd', 'scatter_nd', 'scatter_elements', 'if', 'loop', 'dynamic_slice', 'dynamic_update_slice']);
 
 export function wantedPartitions(graph: Graph): Map<Value, Axes> {
   const wanted = new Map<Value, Axes>();

@@ -2,7 +2,8 @@
 import type { CommandSpec } from '../command.js';
 import { COMPILE } from './compile.js';
 import { DUMP } from './dump.js';
+import { PROFILE } from './profile.js';
 import { RUN } from './run.js';
 import { VERIFY } from './verify.js';
 
-export const COMMANDS: readonly CommandSpec[] = [COMPILE, DUMP, RUN, VERIFY];
+export const COMMANDS: readonly CommandSpec[] = [COMPILE, DUMP, RUN, VERIFY, PROFILE];

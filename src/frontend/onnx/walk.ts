@@ -149,6 +149,8 @@ export class Walk {
     if (operands.some((item) => item !== undefined && !isValue(item) && item.kind === 'unavailable'))
       return unavailable;
     try {
+      if (operands.some(isText))
+        throw unsupported('E4002', `${node.opType}: strings are not supported`, where);
       const context = new NodeContext(
         this.builder,
         node,
@@ -249,6 +251,8 @@ export class Walk {
     return { file: this.file, node: `${prefix}${name}` };
   }
 }
+
+const isText = (item: Item | undefined): boolean => isValue(item) && item.type.dtype === 'string';
 
 const LISTED = 12;
 function listed(names: readonly string[]): string {

@@ -89,7 +89,11 @@ function sensitiveNodes(region: Region, found: Set<Node>): Set<Node> {
 }
 
 function makesInteger(node: Node): boolean {
-  return node.op === 'cast' && node.inputs[0]?.type.dtype === 'f32' && isInteger(node.outputs[0]?.type.dtype ?? 'f32');
+  return (
+    node.op === 'cast' &&
+    node.inputs[0]?.type.dtype === 'f32' &&
+    isInteger(node.outputs[0]?.type.dtype ?? 'f32')
+  );
 }
 
 /** Positions times frequencies: a product over a depth of one. */
@@ -136,7 +140,8 @@ function stays(
   sensitive: ReadonlySet<Node>,
   context: PassContext,
 ): boolean {
-  if (node.regions.length > 0 || node.op === 'bitcast' || sensitive.has(old) || RUNNING.has(node.op)) return true;
+  if (node.regions.length > 0 || node.op === 'bitcast' || sensitive.has(old) || RUNNING.has(node.op))
+    return true;
   if (COMPARISONS.has(node.op))
     return !node.inputs.every((v) => isNarrow(v, context.narrow) || isExactConstant(v, rw, context));
   return comesFromIntegers(node, context) || hasTinyConstant(node, context);

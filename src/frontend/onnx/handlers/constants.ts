@@ -20,7 +20,7 @@ export function typeAttribute(c: NodeContext, name: string, fallback?: DType): D
 const cast: Handler = (c) => castTo(c, c.input(0), typeAttribute(c, 'to'));
 
 function castTo(c: NodeContext, x: Value, to: DType): Value {
-  if (to === 'string' || x.type.dtype === 'string') throw c.refuse('strings are not supported');
+  if (to === 'string') throw c.refuse('strings are not supported');
   // Integers of fewer than 8 bits wrap, from floats too: through i32, which the value is truncated to.
   const isNarrow = isInteger(to) && DTYPES[to].bits < 8 && isFloat(x.type.dtype);
   return c.cast(isNarrow ? c.cast(x, 'i32') : x, to, c.attributes.flag('saturate', true));

@@ -240,12 +240,15 @@ function scanParts(c: NodeContext, first: number): ScanParts {
   const body = c.attributes.graph('body');
   const count = c.attributes.int('num_scan_inputs');
   const operands = c.operands.slice(first).map((_, i) => c.item(i + first));
-  if (count < 1 || count > operands.length) throw c.bad(`it has ${operands.length} operands, of which ${count} are scanned`);
+  if (count < 1 || count > operands.length)
+    throw c.bad(`it has ${operands.length} operands, of which ${count} are scanned`);
   const states = operands.slice(0, operands.length - count);
   const sequences = tensorsOnly(c, operands.slice(states.length));
   const outputs = body.outputs.length - states.length;
   if (outputs < 0 || body.inputs.length !== operands.length)
-    throw c.bad(`its body has ${body.inputs.length} inputs and ${body.outputs.length} outputs for ${operands.length} operands`);
+    throw c.bad(
+      `its body has ${body.inputs.length} inputs and ${body.outputs.length} outputs for ${operands.length} operands`,
+    );
   const ints = (name: string, length: number) =>
     c.attributes.ints(
       name,

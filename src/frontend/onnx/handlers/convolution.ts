@@ -26,7 +26,8 @@ export function windowOf(c: NodeContext, x: Value, kernel: readonly number[]): W
     if (list.length !== spatial || list.some((n) => n < 1))
       throw c.bad(`strides, dilations or kernel [${list}] do not belong to ${spatial} spatial axes`);
   }
-  if (kernel.reduce((n, taps) => n * taps, 1) > MOST_TAPS) throw c.refuse(`a window of ${kernel.join('x')} is too large`);
+  if (kernel.reduce((n, taps) => n * taps, 1) > MOST_TAPS)
+    throw c.refuse(`a window of ${kernel.join('x')} is too large`);
   return { strides, dilations, ...paddingOf(c, x, kernel, strides, dilations) };
 }
 

@@ -144,12 +144,6 @@ const prelu: Handler = (c) => {
   return c.where(c.op('lt', [x, c.like(x, 0)]), c.mul(x, slope), x);
 };
 
-const equal: Handler = (c) => {
-  const [a, b] = [c.input(0), c.input(1)];
-  if (a.type.dtype === 'string') throw c.refuse('strings are not supported');
-  return c.op('eq', [a, b]);
-};
-
 const sign: Handler = (c) => {
   const x = c.input(0);
   return dtypeKind(x.type.dtype) === 'uint'
@@ -184,7 +178,7 @@ export const ELEMENTWISE: HandlerTable = {
   Cosh: unary('cosh'),
   Div: binary('div'),
   Elu: elu,
-  Equal: equal,
+  Equal: binary('eq'),
   Erf: unary('erf'),
   Exp: unary('exp'),
   Floor: identityOfIntegers('floor'),

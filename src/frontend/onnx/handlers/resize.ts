@@ -159,6 +159,12 @@ function weighted(c: NodeContext, x: Value, a: Axis, r: Resampling): Value {
 
 function resample(c: NodeContext, x: Value, axes: readonly Axis[], r: Resampling): Value {
   const { dtype } = x.type;
+  for (const { scale, to, region } of axes) {
+    const numbers = [scale, ...region];
+    if (!numbers.every(Number.isFinite) || scale <= 0)
+      throw c.bad(`an axis cannot be resized by ${numbers.join(', ')}`);
+    c.bounded(to);
+  }
   const changed = axes.filter(
     (a) => a.to !== a.from || a.scale !== 1 || a.region[0] !== 0 || a.region[1] !== 1,
   );

@@ -126,7 +126,8 @@ const split: Handler = (c) => {
 
 /** All pieces of one size, the last one smaller where that does not come out. */
 function evenPieces(c: NodeContext, total: number, count: number): readonly number[] {
-  if (count !== c.node.outputs.length) throw c.bad(`it has ${c.node.outputs.length} outputs for ${count} pieces`);
+  if (count !== c.node.outputs.length)
+    throw c.bad(`it has ${c.node.outputs.length} outputs for ${count} pieces`);
   const each = Math.ceil(total / count);
   return Array.from({ length: c.bounded(count) }, (_, i) => Math.max(0, Math.min(each, total - i * each)));
 }
