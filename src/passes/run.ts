@@ -93,6 +93,8 @@ class Runner {
   rewrites = 0;
   stopped = false;
   private readonly options: RunOptions;
+  /** The graph in which a pass last found nothing to do: it need not look at it again. */
+  private readonly settled = new Map<Pass, Graph>();
   /** Facts that hold. */
   private readonly facts = new Set<Fact>();
 
@@ -118,7 +120,7 @@ class Runner {
   }
 
   one(pass: Pass): void {
-    if (this.isOn(pass)) {
+    if (this.isOn(pass) && this.settled.get(pass) !== this.graph) {
       for (const fact of pass.needs ?? []) this.need(fact, pass);
       this.run(pass);
     }
@@ -136,6 +138,7 @@ class Runner {
     const rewritesBefore = this.rewrites;
     const start = options.clock?.() ?? 0;
     this.graph = this.guarded(pass, before);
+    if (this.graph === before) this.settled.set(pass, before);
     const milliseconds = (options.clock?.() ?? 0) - start;
     const rewrites = this.rewrites - rewritesBefore;
     this.runs.push({ name: pass.name, rewrites, nodes: nodeCount(this.graph.body), milliseconds });

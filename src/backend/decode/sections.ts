@@ -50,7 +50,7 @@ const RESIDENT_SHARE = 0.4;
 
 export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
   const b = new Builder(target);
-  const stepPlan = planGraph(spec.step);
+  const stepPlan: Plan = { ...planGraph(spec.step), indicesInRange: true };
   const constants = new Map<Buffer, Constant>();
   const loaded = new LowerContext(b, stepPlan, usePositions(spec.step), constants);
   const residents = makeResidents(b, loaded, spec, stepPlan, target);

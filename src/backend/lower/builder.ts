@@ -146,15 +146,18 @@ export class Builder {
   /** dst = op1(op0(src, s0), s1); columns have one element per partition. */
   tensorScalar(
     op0: AluOp, dst: View, src: View, s0: ScalarOperand,
-    options: { op1?: AluOp; s1?: ScalarOperand; reverse0?: boolean; reverse1?: boolean; integer?: boolean; exact?: boolean; engine?: 'dve' | 'pool' } = {},
+    options: {
+      op1?: AluOp; s1?: ScalarOperand; reverse0?: boolean; reverse1?: boolean; integer?: boolean; exact?: boolean; engine?: 'dve' | 'pool';
+      reduce?: { op: ReduceOp; into: View };
+    } = {},
   ): void {
-    const { op1 = 'bypass', s1 = 0, reverse0 = false, reverse1 = false, integer = false, exact = false, engine = 'dve' } = options;
+    const { op1 = 'bypass', s1 = 0, reverse0 = false, reverse1 = false, integer = false, exact = false, engine = 'dve', reduce } = options;
     const immediate = integer ? 'i32' : 'f32';
-    for (const { aps } of tile([dst, src, ...columns(dst, s0, s1)])) {
+    for (const { aps } of tile([dst, src, ...columns(dst, s0, s1), ...(reduce ? [stretch(reduce.into, dst)] : [])])) {
       const [d, s, ...rest] = aps as [BufferAp, BufferAp, ...BufferAp[]];
       this.emit(engine, {
         m: 'TENSOR_SCALAR', op0, op1, dst: d, src: s, s0: scalarOf(s0, rest, immediate), s1: scalarOf(s1, rest, immediate),
-        reverse0, reverse1, exact, reduce: false, reduceOp: 'add', reduceDst: NO_AP,
+        reverse0, reverse1, exact, reduce: reduce !== undefined, reduceOp: reduce?.op ?? 'add', reduceDst: reduce === undefined ? NO_AP : columnAp(rest),
       } as never);
       this.charge(engine, d, op0 === 'pow' || op1 === 'pow' ? 8 : 1);
     }

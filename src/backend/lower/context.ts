@@ -21,6 +21,8 @@ export interface Plan {
   readonly wanted: ReadonlyMap<Value, readonly number[]>;
   /** Values that may hold infinities, NaNs or magnitudes that PE cannot pass exactly: they never cross PE. */
   readonly mayBeNonFinite: ReadonlySet<Value>;
+  /** Indices of gathers are in range by construction (tokens that arg-max chose, positions): they need no trap. */
+  readonly indicesInRange?: boolean;
 }
 
 /** Shares of a partition's SBUF bytes: what values that live between nodes may take; the rest is for kernels. */

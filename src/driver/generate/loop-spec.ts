@@ -4,6 +4,7 @@ import type { Graph } from '../../ir/graph.js';
 import { greedyStep } from '../../passes/decode/greedy.js';
 import type { Generation, StepProgram } from '../../passes/decode/model.js';
 import { fuseRowAttention } from '../../passes/decode/row-attention.js';
+import { rewriteRows } from '../../passes/decode/row-graph.js';
 import type { OutputRule } from '../decode/request.js';
 import { finishGraph, type FinishGraph } from './finish-graph.js';
 
@@ -31,7 +32,7 @@ export function loopSpec(program: StepProgram, generation: Generation, outputs: 
   const finish = finishGraph(outputs, generation);
   return {
     spec: {
-      prologue: prepare(program.prologue), step: fuseRowAttention(prepare(greedy.graph)), params, flag: 5 + states,
+      prologue: prepare(program.prologue), step: rewriteRows(fuseRowAttention(prepare(greedy.graph))), params, flag: 5 + states,
       finish: prepare(finish.graph), finishParams: [finished, finished + 1, finished + 2], maxSteps: generation.maxSteps,
     },
     finish,

@@ -10,6 +10,7 @@ import { defaultPartition, type LowerContext } from '../context.js';
 import type { Kernel } from '../kernel.js';
 import { move } from '../move.js';
 import { dramView, reshapeView, sliceView, viewShape, type View } from '../view.js';
+import { gatherByPe } from './one-hot.js';
 import { destination, nearest, rowMajor } from './shape.js';
 
 /** A vector of row numbers, contiguous int32 in DRAM. */
@@ -78,6 +79,7 @@ const gather: Kernel = (c, node) => {
     return;
   }
   const shape = c.shape(x);
+  if (axis === 0 && c.plan.indicesInRange === true && gatherByPe(c, x, index, out)) return;
   const run = elementCount(shape.slice(axis + 1));
   const prefix = elementCount(shape.slice(0, axis));
   const rows = rowNumbers(c, linear(c, index, run, undefined));

@@ -75,6 +75,8 @@ function exponentials(c: LowerContext, node: Node, q: View, k: View, blocks: Vie
   const block = b.sbuf('q', q.dtype, [features, heads], [0]);
   b.tensorScalar('multiply', block, blocks, broadcastView(q, [features, heads]), { op1: 'multiply', s1: Number(node.attrs.scale ?? 1) });
   const negated = b.sbuf('-scores', 'f32', [heads, keys], [0]);
+  const lowest = b.sbuf('-max', 'f32', [heads, 1], [0]);
+  const reduce = keys <= BANK_COLUMNS ? { reduce: { op: 'min', into: lowest } as const } : {};
   for (let t = 0; t < keys; t += BANK_COLUMNS) {
     const n = Math.min(BANK_COLUMNS, keys - t);
     const scores = b.psum('scores', heads, n);
@@ -83,11 +85,10 @@ function exponentials(c: LowerContext, node: Node, q: View, k: View, blocks: Vie
       b.matmul(singleAp(scores), singleAp(sliceAxis(block, 0, f, size)), singleAp(sliceView(k, [f, t], [size, n])), f === 0);
     }
     const into = sliceAxis(negated, 1, t, n);
-    if (mask === undefined) b.tensorScalar('multiply', into, scores, -1);
-    else b.tensorTensor('subtract', into, sliceAxis(mask, 1, t, n), scores);
+    if (mask === undefined) b.tensorScalar('multiply', into, scores, -1, reduce);
+    else b.tensorTensor('subtract', into, sliceAxis(mask, 1, t, n), scores, reduce);
   }
-  const lowest = b.sbuf('-max', 'f32', [heads, 1], [0]);
-  b.reduce('min', lowest, negated, [1]);
+  if (keys > BANK_COLUMNS) b.reduce('min', lowest, negated, [1]);
   const withSum = q.dtype === 'f32';
   const exps = b.sbuf('exp', q.dtype, [heads, keys + 1], [0]);
   b.activate('exp', sliceAxis(exps, 1, 0, keys), negated, { scale: -1, bias: lowest, ...(withSum && { sum: sliceAxis(exps, 1, keys, 1) }) });
