@@ -1,6 +1,6 @@
 // A DecodeSource from a front part that runs once and a wired decoder. Here it is found out at which numbers of tokens the
 // decoder can be built, which context it reads, and that it can be built at the last step.
-import { NeffcError } from '../../base/diagnostic.js';
+import { EXIT, NeffcError } from '../../base/diagnostic.js';
 import { countUses, type Graph, type Value } from '../../ir/graph.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import type { CarriedSource, CarriedState, Generation, PrefixSource } from '../../passes/decode/model.js';
@@ -161,9 +161,19 @@ function failureOf(build: () => Graph): string | undefined {
     build();
     return undefined;
   } catch (error) {
-    if (error instanceof NeffcError && error.exitCode !== 1) return error.diagnostics[0]?.message ?? 'no reason';
+    if (error instanceof NeffcError && error.exitCode !== EXIT.bug) return error.diagnostics[0]?.message ?? 'no reason';
     throw error;
   }
+}
+
+/** The graph, or nothing where the model is not valid for what is asked. */
+export function buildable(build: () => Graph): Graph | undefined {
+  let graph: Graph | undefined;
+  const failure = failureOf(() => {
+    graph = build();
+    return graph;
+  });
+  return failure === undefined ? graph : undefined;
 }
 
 /** The decoder of a prefix source over a wired model without states. */

@@ -1,6 +1,5 @@
 // An encoder file and a decoder file, with or without a second decoder file for the later steps, to a DecodeSource: a prefix
 // source where the decoder carries no state, else a carried one.
-import { EXIT, NeffcError } from '../../base/diagnostic.js';
 import { createRandom } from '../../base/random.js';
 import { fromNumbers, type HostTensor, toNumbers, zeros } from '../../base/tensor.js';
 import type { Graph, Value } from '../../ir/graph.js';
@@ -8,7 +7,7 @@ import { staticShape } from '../../ir/type.js';
 import { interpretGraph } from '../../ops/interpret.js';
 import { randomTensor } from '../../ops/samples.js';
 import type { DecodeSource, Generation } from '../../passes/decode/model.js';
-import { carriedSource, carriedStep, type Front, prefixDecoder, prefixSource } from './build-source.js';
+import { buildable, carriedSource, carriedStep, type Front, prefixDecoder, prefixSource } from './build-source.js';
 import { applyGraph, copyPart, dependents, type Named, named } from './graph-parts.js';
 import { generation } from './generation.js';
 import { inputUnbound } from './refusals.js';
@@ -191,7 +190,7 @@ function agreeOnFirstStep(
   gen: Generation,
 ): boolean {
   const all = () => true;
-  const general = importable(() => later(0, all));
+  const general = buildable(() => later(0, all));
   if (general === undefined) return false;
   const own = first(0, all);
   const values = randomContext(graph, context, wired, gen);
@@ -199,15 +198,6 @@ function agreeOnFirstStep(
   const inputs = [tokensOf(gen), ...values, ...states];
   const results = interpretGraph(general, inputs);
   return interpretGraph(own, inputs).every((x, i) => results[i] !== undefined && nearlyEqual(x, results[i]));
-}
-
-function importable(make: () => Graph): Graph | undefined {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof NeffcError && error.exitCode !== EXIT.bug) return undefined;
-    throw error;
-  }
 }
 
 const tokensOf = ({ batch, bos }: Generation): HostTensor => fromNumbers('i64', [batch, 1], new Array<number>(batch).fill(bos));

@@ -2,13 +2,13 @@
 // the prologue: the graph is made at some numbers of tokens, and where values that do depend on them meet values that do
 // not, it is cut. Cuts at different numbers of tokens are matched by what is computed there.
 import { constantOf, type Graph, type Value } from '../../ir/graph.js';
-import { staticShape } from '../../ir/type.js';
 import { Emitter } from '../../frontend/onnx/emit.js';
-import { type Front, prefixSource } from './build-source.js';
+import type { Generation } from '../../passes/decode/model.js';
+import { buildable, type Front, type PrefixParts, prefixSource } from './build-source.js';
 import { findScores, findTokens } from './find-ports.js';
 import { generation } from './generation.js';
 import { buildGraph, copyPart, dependents, named } from './graph-parts.js';
-import { inputUnbound, unknownName } from './refusals.js';
+import { inputUnbound, scoresNotFound, unknownName } from './refusals.js';
 import { type DecodeFlags, type Port, type RecognisedDecode, type ShapedType, type SourceModel, standardOutputs } from './request.js';
 import { bindPorts } from './shapes.js';
 import { ValueKeys } from './value-keys.js';
@@ -25,24 +25,25 @@ export function recogniseTeacher(model: SourceModel, flags: DecodeFlags): Recogn
   const [first] = types.values();
   const batch = first?.shape[0] ?? 1;
   const gen = generation(flags, {}, batch, model.file);
-  const split = new SplitTeacher(model, tokens, own, types, bound, batch, gen.pad);
+  const inputs = own.flatMap(({ name }) => {
+    const type = types.get(name);
+    return type === undefined ? [] : [{ name, ...type }];
+  });
+  const split = splitTeacher({ model, tokens, own: inputs, bound, generation: gen });
   const source = prefixSource({
     file: model.file,
     front: split.front,
-    decoder: (length, keep, position) => split.decoder(length, keep, position),
-    contextCount: split.context.length,
+    decoder: split.decoder,
+    contextCount: split.contextCount,
     generation: gen,
   });
   return {
     source,
-    inputs: own.flatMap(({ name }) => {
-      const type = types.get(name);
-      return type === undefined ? [] : [{ name, ...type }];
-    }),
+    inputs,
     outputs: standardOutputs(gen.pad),
     notes: [
       `tokens go into '${tokens.name}', scores come out of '${split.scores}'`,
-      `${split.context.length} values do not depend on the tokens and are computed once`,
+      `what does not depend on the tokens is computed once: ${split.contextCount} values`,
     ],
     diagnostics,
   };
@@ -79,53 +80,101 @@ function refuseMasks(own: readonly Port[], tokens: Port, file: string): void {
   );
 }
 
-interface ContextValue extends ShapedType {
-  readonly name: string;
-  readonly key: number;
-}
-
-/** Numbers of tokens at which the cut is looked for: what is cut may differ at one token, where broadcasts vanish. */
+/** Numbers of tokens at which the cut is looked for: it may differ at one token, where broadcasts vanish. */
 const SAMPLED = [1, 2, 3, 4];
 
-class SplitTeacher {
-  readonly scores: string;
-  readonly context: readonly ContextValue[];
-  readonly front: Front;
-  private readonly keys = new ValueKeys();
-  private readonly wired: WiredDecoder;
-  private readonly around: Surroundings;
-  private readonly batch: number;
-  private readonly pad: number;
-  private readonly tokens: Port;
+/** A value that does not depend on the tokens and is read where they matter. */
+interface CutValue {
+  readonly graph: Graph;
+  readonly value: Value;
+}
 
-  constructor(
-    model: SourceModel,
-    tokens: Port,
-    own: readonly Port[],
-    types: ReadonlyMap<string, ShapedType>,
-    bound: ReadonlyMap<string, Feed>,
-    batch: number,
-    pad: number,
-  ) {
-    const feeds = new Map<string, Feed>([...bound, [tokens.name, { kind: 'tokens' }]]);
-    const inputs = own.map((port, index) => {
-      feeds.set(port.name, { kind: 'context', index });
-      return { name: port.name, ...(types.get(port.name) ?? { dtype: 'f32' as const, shape: [] }) };
-    });
-    this.batch = batch;
-    this.pad = pad;
-    this.tokens = tokens;
-    this.around = { context: inputs, states: [] };
-    const draft: WiredDecoder = { model, feeds, scores: '', stateOutputs: [] };
-    const samples = SAMPLED.map((length) => this.sample(draft, length)).filter((graph) => graph !== undefined);
-    const probe = samples.at(-1) ?? decoderGraph(draft, { batch, tokens: 2, past: 0 }, this.around);
-    this.scores = findScores(model, probe, batch, SAMPLED[samples.length - 1] ?? 2, () => false);
-    this.wired = { ...draft, scores: this.scores };
-    const { context, where } = this.cuts(samples);
-    this.context = context;
-    this.front = {
-      params: inputs.map(({ name, dtype, shape }) => named(name, dtype, shape)),
-      make: (b, params) => ({ context: context.map(({ key }) => this.once(b, where.get(key), params)), starts: [] }),
-    };
+interface Split {
+  readonly scores: string;
+  readonly front: Front;
+  readonly contextCount: number;
+  readonly decoder: PrefixParts['decoder'];
+}
+
+interface TeacherParts {
+  readonly model: SourceModel;
+  readonly tokens: Port;
+  /** The other inputs, in order, with their types. */
+  readonly own: readonly ({ readonly name: string } & ShapedType)[];
+  readonly bound: ReadonlyMap<string, Feed>;
+  readonly generation: Generation;
+}
+
+function splitTeacher({ model, tokens, own, bound, generation: { batch, pad } }: TeacherParts): Split {
+  const feeds = new Map<string, Feed>([...bound, [tokens.name, { kind: 'tokens' }]]);
+  for (const [index, { name }] of own.entries()) feeds.set(name, { kind: 'context', index });
+  const around: Surroundings = { context: own, states: [] };
+  const draft: WiredDecoder = { model, feeds, scores: '', stateOutputs: [] };
+  const graphAt = (length: number) => decoderGraph(draft, { batch, tokens: length, past: 0 }, around);
+  const samples = SAMPLED.flatMap((length) => {
+    const graph = buildable(() => graphAt(length));
+    return graph === undefined ? [] : [{ length, graph }];
+  });
+  const probe = samples.at(-1) ?? { length: 2, graph: graphAt(2) };
+  const scores = findScores(model, probe.graph, batch, probe.length, () => false);
+  const place = (graph: Graph, name: string) => graph.body.params[model.inputs.findIndex((port) => port.name === name)];
+  const keys = new ValueKeys();
+  const cuts = new Map<number, CutValue>();
+  for (const { graph } of samples) {
+    const numbers = keys.of(graph);
+    const tokenParam = place(graph, tokens.name);
+    for (const value of frontier(graph, tokenParam, outputValue(graph, scores))) {
+      const key = numbers.get(value);
+      if (key !== undefined && !cuts.has(key)) cuts.set(key, { graph, value });
+    }
   }
+  const order = [...cuts.keys()];
+  const front: Front = {
+    params: own.map(({ name, dtype, shape }) => named(name, dtype, shape)),
+    make: (b, params) => ({
+      context: [...cuts.values()].map(({ graph, value }) => {
+        const known = new Map(own.flatMap(({ name }, i) => pairOf(place(graph, name), params[i])));
+        return copyPart(b, graph, known, [value])[0] ?? value;
+      }),
+      starts: [],
+    }),
+  };
+  const decoder: PrefixParts['decoder'] = (length, keep, position = length - 1) => {
+    const graph = graphAt(length);
+    const numbers = keys.of(graph);
+    const kept = order.filter((_, i) => keep(i));
+    const types = kept.map((key) => cuts.get(key)?.value.type).filter((type) => type !== undefined);
+    const params = [named('tokens', 'i64', [batch, length]), ...types.map((type, i) => ({ name: `context.${i}`, type }))];
+    return buildGraph(`${graph.name}.${length}`, params, (b, [tokenRows, ...context]) => {
+      const e = new Emitter(b);
+      const input = place(graph, tokens.name);
+      const known = new Map<Value, Value>();
+      for (const [v, key] of numbers) {
+        const param = context[kept.indexOf(key)];
+        if (param !== undefined) known.set(v, param);
+      }
+      if (input !== undefined && tokenRows !== undefined) known.set(input, tokensAs(e, tokenRows, input, pad));
+      const scored = scoreValue(outputValue(graph, scores));
+      const [made] = scored === undefined ? [] : copyPart(b, graph, known, [scored]);
+      if (made === undefined) throw scoresNotFound(`the graph has no scores '${scores}'`, { file: model.file });
+      return [['scores', rowAt(e, made, { batch, tokens: length, past: 0 }, position, model.file)] as const];
+    });
+  };
+  return { scores, front, contextCount: order.length, decoder };
+}
+
+function pairOf(inner: Value | undefined, outer: Value | undefined): readonly (readonly [Value, Value])[] {
+  return inner === undefined || outer === undefined ? [] : [[inner, outer]];
+}
+
+/** Values that do not depend on the tokens, computed at run time, that others read which do. */
+function frontier(graph: Graph, tokens: Value | undefined, scores: Value | undefined): readonly Value[] {
+  const on = dependents(graph, tokens === undefined ? [] : [tokens]);
+  const found = new Set<Value>();
+  const see = (v: Value): void => {
+    if (!on.has(v) && constantOf(v) === undefined) found.add(v);
+  };
+  for (const node of graph.body.nodes) if (node.outputs.some((v) => on.has(v))) node.inputs.forEach(see);
+  if (scores !== undefined) see(scores);
+  return [...found];
 }

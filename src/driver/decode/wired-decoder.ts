@@ -191,7 +191,7 @@ export function outputValue(graph: Graph, name: string): Value | undefined {
 }
 
 /** The i64 tokens [N, L] as the model's own input takes them. */
-function tokensAs(e: Emitter, tokens: Value, input: Value, pad: number): Value {
+export function tokensAs(e: Emitter, tokens: Value, input: Value, pad: number): Value {
   const shape = staticShape(input.type) ?? [];
   const own = input.type.dtype === 'i64' ? tokens : e.cast(tokens, input.type.dtype);
   if (shape.length === 1) return e.reshape(own, shape);

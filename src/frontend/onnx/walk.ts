@@ -11,6 +11,7 @@ import {
 } from '../../base/diagnostic.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import { NodeContext, type RuntimeLoop, type Subgraphs } from './context.js';
+import { onExtents } from './extents.js';
 import { calledFunction, type Functions, instantiate } from './functions.js';
 import { type Item, isValue, UNAVAILABLE } from './items.js';
 import { freeNames, type NodeList, neededInOrder, outputsOf } from './order.js';
@@ -159,7 +160,7 @@ export class Walk {
         where,
         this.subgraphs(frame, node, where),
       );
-      const result = handler(context);
+      const result = onExtents(context) ?? handler(context);
       return Array.isArray(result) ? result : [result as Item];
     } catch (error) {
       if (error instanceof BodyUnavailable) return unavailable;

@@ -1,6 +1,13 @@
 // TorchScript archive -> graph. `forward` is interpreted once for the given input shapes (lower/), operators are lowered from
 // the table (aten/); where an input's element type was assumed and its use says otherwise, it is interpreted again.
-import { badInput, type Diagnostic, EXIT, NeffcError, usageError } from '../../base/diagnostic.js';
+import {
+  badInput,
+  type Diagnostic,
+  EXIT,
+  NeffcError,
+  unsupported,
+  usageError,
+} from '../../base/diagnostic.js';
 import type { DType } from '../../base/dtype.js';
 import type { Graph } from '../../ir/graph.js';
 import type { TorchArchive } from './archive/read.js';
@@ -66,7 +73,7 @@ export function interpreted<T>(
         onLoop?.(error);
         throw error.error;
       } else if (error instanceof Raised) throw raised(error);
-      else if (error instanceof RangeError) throw tooDeep(options.file, error);
+      else if (error instanceof RangeError) throw beyondLimits(options.file, error);
       else throw error;
     }
   }
@@ -123,9 +130,11 @@ function raised({ message, place }: Raised): NeffcError {
   );
 }
 
-/** The JavaScript stack is the last limit of nesting. */
-function tooDeep(file: string, error: RangeError): Error {
-  return /call stack/i.test(error.message)
-    ? badInput('E3378', 'the program nests calls and expressions too deep', { file })
+/** The JavaScript stack and the longest array are the last limits; anything else is a bug of ours and stays one. */
+function beyondLimits(file: string, error: RangeError): Error {
+  if (/call stack/i.test(error.message))
+    return badInput('E3378', 'the program nests calls and expressions too deep', { file });
+  return /array length|allocation|string length/i.test(error.message)
+    ? unsupported('E4340', 'the program makes a constant or list that is too large', { file })
     : error;
 }

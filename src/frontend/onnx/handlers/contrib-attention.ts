@@ -207,7 +207,11 @@ function extended(c: NodeContext, past: Value | undefined, block: Value, before:
   const index = c.where(isOld, c.min(place, last), c.max(c.min(inBlock, last), c.scalar('i64', 0)));
   const joined = c.concat([past, block], 2);
   const shape = c.shape(joined).map((d, axis) => (axis === 2 ? length : d));
-  return c.op('gather_elements', [joined, c.broadcast(index, shape)], { axis: 2 });
+  const rowsInPlace = c.op('gather_elements', [joined, c.broadcast(index, shape)], { axis: 2 });
+  // Behind a shorter sample there is nothing yet.
+  const isFilled = c.op('lt', [place, c.add(before, c.scalar('i64', rows))]);
+  if (c.known(isFilled)?.every((filled) => filled !== 0)) return rowsInPlace;
+  return c.where(isFilled, rowsInPlace, c.like(joined, 0));
 }
 
 /** Positions per token, or one offset for all. */

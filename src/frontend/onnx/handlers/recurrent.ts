@@ -32,7 +32,13 @@ const TAKES_BETA = new Set(['affine', 'hardsigmoid', 'scaledtanh']);
 
 type Apply = (x: Value) => Value;
 
-/** The activations of all directions in order, each with clipping before it. */
+/** The first activations of a direction are those of gates and candidates. */
+const GATE_ACTIVATIONS = 2;
+
+/**
+ * The activations of all directions in order, with clipping before those of gates. What leaves an LSTM's cell state is not
+ * clipped, as in ONNX Runtime; the specification leaves it open.
+ */
 function activationsOf(c: NodeContext, defaults: readonly string[], directions: number): readonly Apply[] {
   const wanted = defaults.length * directions;
   const repeated = Array.from({ length: directions }, () => defaults).flat();
@@ -41,13 +47,14 @@ function activationsOf(c: NodeContext, defaults: readonly string[], directions: 
   const betas = [...c.attributes.floats('activation_beta', [])];
   const clip = c.attributes.has('clip') ? c.attributes.float('clip') : 0;
   if (names.length !== wanted) throw c.bad(`it has ${names.length} activations and needs ${wanted}`);
-  return names.map((name) => {
+  return names.map((name, i) => {
+    const clips = clip > 0 && i % defaults.length < GATE_ACTIVATIONS;
     const key = name.toLowerCase();
     const activation = ACTIVATIONS[key];
     if (activation === undefined) throw c.bad(`'${name}' is no activation`);
     const alpha = TAKES_ALPHA.has(key) ? alphas.shift() : undefined;
     const beta = TAKES_BETA.has(key) ? betas.shift() : undefined;
-    return (x) => activation(c, clip > 0 ? clampTo(c, x, -clip, clip) : x, alpha, beta);
+    return (x) => activation(c, clips ? clampTo(c, x, -clip, clip) : x, alpha, beta);
   });
 }
 

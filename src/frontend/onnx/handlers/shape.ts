@@ -1,10 +1,10 @@
 // Operators of ai.onnx that move elements under shapes known at import: reshapes, transposes, concatenation, slices,
 // padding, repetition. Shape and Size become constants.
 
-import { multiplyDims } from '../../../ir/dim.js';
+import { type Dim, multiplyDims } from '../../../ir/dim.js';
 import type { Value } from '../../../ir/graph.js';
 import type { Handler, HandlerTable, NodeContext } from '../context.js';
-import type { Item } from '../items.js';
+import { extentsOf, shapeOperand } from '../extents.js';
 
 const shape: Handler = (c) => {
   const { shape: dims } = c.input(0).type;
@@ -17,14 +17,10 @@ const shape: Handler = (c) => {
 
 const size: Handler = (c) => extentsOf(c, [c.input(0).type.shape.reduce(multiplyDims, 1)], true);
 
-/** A constant where all are numbers. */
-function extentsOf(c: NodeContext, dims: Value['type']['shape'], isScalar: boolean): Item {
-  if (!dims.every((d) => typeof d === 'number')) return { kind: 'extents', dims, isScalar };
-  return isScalar ? c.scalar('i64', dims[0] ?? 1) : c.ints(dims);
-}
-
 const reshape: Handler = (c) => {
   const x = c.input(0);
+  const symbolic = shapeOperand(c, 1);
+  if (symbolic !== undefined) return symbolicReshape(c, x, symbolic);
   const target = c.intsOf('shape', 1) ?? [];
   const keepsZero = c.attributes.flag('allowzero');
   if (target.filter((d) => d === -1).length > 1)
@@ -38,6 +34,17 @@ const reshape: Handler = (c) => {
   });
   return c.reshape(x, resolveRest(entries, x));
 };
+
+/** Symbols that are dims of the operand are taken over; one other dim may be what is left. */
+function symbolicReshape(c: NodeContext, x: Value, target: readonly Dim[]): Value {
+  const entries = target.map((d) => {
+    if (typeof d === 'number') return d;
+    const axis = x.type.shape.indexOf(d);
+    return axis < 0 ? -1 : -2 - axis;
+  });
+  if (entries.filter((d) => d === -1).length > 1) throw c.unknown('more than one dim of the target shape');
+  return c.reshape(x, entries);
+}
 
 /** -1 next to a dim of 0 stands for 0: the quotient that core reshape wants is not determined. */
 function resolveRest(entries: readonly number[], x: Value): readonly number[] {
@@ -92,7 +99,13 @@ const transpose: Handler = (c) => {
 
 const expand: Handler = (c) => {
   const x = c.input(0);
-  const target = c.knownInts(1, 'the target shape') ?? [];
+  // A symbol is no number to repeat by: it has to be the operand's own dim, which 1 leaves as it is.
+  const symbolic = shapeOperand(c, 1)?.map((d) => {
+    if (typeof d === 'number') return d;
+    if (x.type.shape.includes(d)) return 1;
+    throw c.unknown('a dim of the target shape');
+  });
+  const target = symbolic ?? c.knownInts(1, 'the target shape') ?? [];
   const rank = Math.max(target.length, c.rank(x));
   const dims = Array.from({ length: rank }, (_, i) => {
     const own = x.type.shape[i - rank + c.rank(x)];

@@ -5,7 +5,6 @@ import { elementCount } from '../../../ir/type.js';
 import type { Lowering } from '../lower/lowering.js';
 import { shapeOf, sliceAxis } from '../lower/views.js';
 import type { Args } from './bind.js';
-import { vector } from './creation.js';
 import type { Family, Handler } from './declare.js';
 import { linear, swapped } from './linear.js';
 import { layerNorm } from './normalization.js';
@@ -14,10 +13,10 @@ const MINUS_INFINITY = Number.NEGATIVE_INFINITY;
 
 /** 0 where a key may be seen, minus infinity behind the query's own place. */
 function causalMask(c: Lowering, rows: number, columns: number, like: Value): Value {
-  const flat = Array.from({ length: rows * columns }, (_, i) =>
-    i % columns > Math.floor(i / columns) ? MINUS_INFINITY : 0,
-  );
-  return c.reshape(vector(c, like.type.dtype, flat), [rows, columns]);
+  const { dtype } = like.type;
+  const place = (axis: number): Value => c.one('iota', [], { shape: [rows, columns], axis, dtype: 'i32' });
+  const behind = c.one('gt', [place(1), place(0)]);
+  return c.one('where', [behind, c.constantF(dtype, MINUS_INFINITY), c.constantF(dtype, 0)]);
 }
 
 interface Masks {

@@ -17,6 +17,7 @@ import {
   text,
   tuple,
 } from '../lower/items.js';
+import { LOWERING_LIMITS, overLimit } from '../lower/limits.js';
 import type { Lowering, ScalarArg } from '../lower/lowering.js';
 import type { Args } from './bind.js';
 import type { Family, Handler } from './declare.js';
@@ -102,8 +103,10 @@ function sliceItems(c: Lowering, a: Args, items: readonly Item[]): Item[] {
   return items.slice(from, Math.max(from, to)).filter((_, i) => i % step === 0);
 }
 
-const repeated = (items: readonly Item[], count: number): Item[] =>
-  Array.from({ length: Math.max(0, count) }, () => items).flat();
+function repeated(c: Lowering, items: readonly Item[], count: number): Item[] {
+  c.checkElements(items.length * count);
+  return Array.from({ length: items.length === 0 ? 0 : Math.max(0, count) }, () => items).flat();
+}
 
 /** Numbers of a list in order: for `sorted`, `min`, `max`. */
 function ordered(c: Lowering, items: readonly Item[]): ConstantItem[] {
@@ -118,10 +121,19 @@ export const CONTAINERS: Family = {
   '__isnot__(t a, t b)': (_c, a) => bool(!identity(a.item('a'), a.item('b'))),
   'eq(t a, t b)': (c, a) => equality(c, a.item('a'), a.item('b'), true),
   'ne(t a, t b)': (c, a) => equality(c, a.item('a'), a.item('b'), false),
-  'add(str a, str b)': (_c, a) => text(a.text('a') + a.text('b')),
-  'add(t[] a, t[] b)': (_c, a) => list([...itemsOf(a, 'a'), ...itemsOf(a, 'b')]),
-  'mul(t[] a, int b)': (_c, a) => list(repeated(itemsOf(a, 'a'), a.number('b'))),
-  'mul(int a, t[] b)': (_c, a) => list(repeated(itemsOf(a, 'b'), a.number('a'))),
+  'add(str a, str b)': (c, a) => {
+    const sum = a.text('a') + a.text('b');
+    const limit = LOWERING_LIMITS.characters;
+    if (sum.length > limit) throw overLimit(`a string of ${sum.length} characters`, limit, c.where());
+    return text(sum);
+  },
+  'add(t[] a, t[] b)': (c, a) => {
+    const [x, y] = [itemsOf(a, 'a'), itemsOf(a, 'b')];
+    c.checkElements(x.length + y.length);
+    return list([...x, ...y]);
+  },
+  'mul(t[] a, int b)': (c, a) => list(repeated(c, itemsOf(a, 'a'), a.number('b'))),
+  'mul(int a, t[] b)': (c, a) => list(repeated(c, itemsOf(a, 'b'), a.number('a'))),
   'len(t[] self)': (_c, a) => int(itemsOf(a, 'self').length),
   'len(Tuple self)': (_c, a) => int(itemsOf(a, 'self').length),
   'len(str self)': (_c, a) => int([...a.text('self')].length),
@@ -142,8 +154,10 @@ export const CONTAINERS: Family = {
     items.push(a.item('el'));
     return a.item('self');
   }),
-  'extend(t[] self, t[] other)': onList((items, _c, a) => {
-    items.push(...itemsOf(a, 'other'));
+  'extend(t[] self, t[] other)': onList((items, c, a) => {
+    const more = itemsOf(a, 'other');
+    c.checkElements(items.length + more.length);
+    items.push(...more);
     return NONE;
   }),
   'insert(t[] self, int idx, t el)': onList((items, _c, a) => {

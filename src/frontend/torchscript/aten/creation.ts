@@ -65,6 +65,7 @@ function arange(c: Lowering, a: Args, start: number, step: number): Value {
 
 function linspace(c: Lowering, a: Args): Value {
   const [start, end, steps] = [a.number('start'), a.number('end'), a.numberOr('steps') ?? 100];
+  c.checkElements(steps);
   const dtype = a.dtype('dtype') ?? 'f32';
   const step = steps > 1 ? (end - start) / (steps - 1) : 0;
   // From both ends, as PyTorch does, so that the last element is exact.

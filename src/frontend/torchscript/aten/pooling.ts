@@ -117,6 +117,7 @@ function meansAlong(
 ): Value {
   const shape = shapeOf(x);
   const n = shape[axis] ?? 1;
+  c.checkElements(n * windows.length);
   const weights = new Float32Array(n * windows.length);
   for (const [j, [from, to]] of windows.entries())
     for (let i = from; i < to; i++) weights[i * windows.length + j] = 1 / (to - from);

@@ -108,6 +108,7 @@ function unfoldAxis(c: Lowering, a: Args): Value {
   const axis = axisOf(c, a.number('dimension'), t.shape.length);
   const [size, step] = [a.number('size'), a.number('step')];
   const count = Math.floor(((t.shape[axis] ?? 0) - size) / step) + 1;
+  c.checkElements(count * size);
   const index = c.builder.ints(
     Array.from({ length: count * size }, (_, i) => Math.floor(i / size) * step + (i % size)),
   );

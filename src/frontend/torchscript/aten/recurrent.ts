@@ -102,6 +102,7 @@ const row = (c: Lowering, v: Value, i: number): Value =>
 
 /** Parameters by layer and direction, in the order of `_flat_weights`. */
 function weightsOf(c: Lowering, a: Args, count: number): Weights[] {
+  c.checkElements(count);
   const flat = a.tensors('params').map((t) => c.value(t));
   const each = flat.length / count;
   const biases = a.flag('has_biases');

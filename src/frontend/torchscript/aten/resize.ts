@@ -61,12 +61,14 @@ function weightMatrix(r: Resample): Float32Array {
 function resampleAxis(c: Lowering, x: Value, axis: number, r: Resample): Value {
   if (r.input === r.output && (r.factor === undefined || r.factor === 1 || r.alignCorners)) return x;
   if (r.mode === 'nearest' || r.mode === 'nearest-exact') return repeatAxis(c, x, axis, r);
+  c.checkElements(r.input * r.output);
   const bytes = new Uint8Array(weightMatrix(r).buffer);
   const matrix = c.builder.constant(bytesConstant('f32', [r.input, r.output], bytes));
   return alongAxis(c, x, axis, c.cast(matrix, x.type.dtype));
 }
 
 function repeatAxis(c: Lowering, x: Value, axis: number, r: Resample): Value {
+  c.checkElements(r.output);
   const index = Array.from({ length: r.output }, (_, i) => sourceOf(r, i));
   const times = r.output / r.input;
   const shape = shapeOf(x);

@@ -31,6 +31,9 @@ interface Binary {
   readonly result: 'same' | 'bool' | 'float';
 }
 
+/** Integers of programs have 64 bits. */
+const wrapped = (n: bigint): Item => int(BigInt.asIntN(64, n));
+
 const floorDivide = (a: bigint, b: bigint): bigint => {
   const q = a / b;
   return a % b !== 0n && a < 0n !== b < 0n ? q - 1n : q;
@@ -44,9 +47,9 @@ const modulo = (a: number, b: number): number => {
 const orderedPair = (a: bigint, b: bigint): readonly [bigint, bigint] => (a < b ? [a, b] : [b, a]);
 
 const BINARY: Readonly<Record<string, Binary>> = {
-  add: { ints: (a, b) => int(a + b), floats: (a, b) => float(a + b), op: 'add', result: 'same' },
-  sub: { ints: (a, b) => int(a - b), floats: (a, b) => float(a - b), op: 'sub', result: 'same' },
-  mul: { ints: (a, b) => int(a * b), floats: (a, b) => float(a * b), op: 'mul', result: 'same' },
+  add: { ints: (a, b) => wrapped(a + b), floats: (a, b) => float(a + b), op: 'add', result: 'same' },
+  sub: { ints: (a, b) => wrapped(a - b), floats: (a, b) => float(a - b), op: 'sub', result: 'same' },
+  mul: { ints: (a, b) => wrapped(a * b), floats: (a, b) => float(a * b), op: 'mul', result: 'same' },
   div: {
     ints: (a, b) => float(Number(a) / Number(b)),
     floats: (a, b) => float(a / b),
@@ -67,7 +70,7 @@ const BINARY: Readonly<Record<string, Binary>> = {
   },
   fmod: { ints: (a, b) => float(Number(a % b)), floats: (a, b) => float(a % b), op: 'fmod', result: 'float' },
   pow: {
-    ints: (a, b) => (b >= 0n ? int(a ** b) : float(Number(a) ** Number(b))),
+    ints: (a, b) => (b >= 0n ? wrapped(a ** b) : float(Number(a) ** Number(b))),
     floats: (a, b) => float(elementary.pow(a, b)),
     op: 'pow',
     result: 'same',

@@ -99,6 +99,7 @@ function expand(c: Lowering, t: TensorItem, sizes: readonly number[]): TensorIte
 
 /** Parts along an axis, of these sizes, as views. */
 function parts(c: Lowering, t: TensorItem, dim: number, sizes: readonly number[]): Item {
+  c.checkElements(sizes.length);
   const axis = axisOf(c, dim, t.shape.length);
   let at = 0;
   return list(
@@ -114,6 +115,7 @@ function partsOf(c: Lowering, t: TensorItem, dim: number, size: number): Item {
   const axis = axisOf(c, dim, t.shape.length);
   const length = t.shape[axis] ?? 0;
   const count = Math.max(1, Math.ceil(length / Math.max(1, size)));
+  c.checkElements(count);
   return parts(
     c,
     t,
@@ -246,7 +248,9 @@ export const SHAPES: Family = {
   'unbind(Tensor self, int dim=0)': (c, a) => {
     const t = a.tensor('self');
     const axis = axisOf(c, a.number('dim'), t.shape.length);
-    return list(Array.from({ length: t.shape[axis] ?? 0 }, (_, i) => select(c, t, axis, i)));
+    const count = t.shape[axis] ?? 0;
+    c.checkElements(count);
+    return list(Array.from({ length: count }, (_, i) => select(c, t, axis, i)));
   },
   'broadcast_tensors(Tensor[] tensors)': (c, a) => {
     const tensors = a.tensors('tensors');

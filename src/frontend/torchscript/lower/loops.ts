@@ -1,6 +1,5 @@
 // Loops. What is known when compiling is unrolled; a loop that tensor data ends becomes a loop of the graph, if everything it
 // carries keeps its type and shape, or goes to the policy that takes decoding loops apart (loop-policy.ts).
-import { unsupported } from '../../../base/diagnostic.js';
 import { truthOf } from '../aten/scalars.js';
 import type { Stmt } from '../code/ast.js';
 import { dataLoop } from './data-loop.js';
@@ -37,7 +36,6 @@ export function whileLoop(m: Machine, frame: Frame, stmt: WhileStmt): Completion
     const end = m.execute(frame, stmt.body);
     if (end?.kind === 'return') return end;
     if (end?.kind === 'break') return undefined;
-    if (++m.statements % 1024 === 0) checkNodes(m);
     condition = m.evaluate(frame, stmt.test);
   }
 }
@@ -52,11 +50,6 @@ function runBody(m: Machine, frame: Frame, stmt: WhileStmt): void {
 function runUnknown(m: Machine, frame: Frame, stmt: WhileStmt): Completion {
   m.execute(frame, stmt.body);
   return undefined;
-}
-
-function checkNodes(m: Machine): void {
-  if (m.c.builder.made.length > 1_000_000)
-    throw unsupported('E4340', 'a loop is unrolled into more than 1,000,000 nodes', m.c.where());
 }
 
 export function forLoop(m: Machine, frame: Frame, stmt: ForStmt): Completion {

@@ -19,6 +19,7 @@ import { constantTensor } from '../../../ops/evaluate.js';
 import type { ConstantItem, DynamicItem, ScalarType } from './items.js';
 import { bool, float, int } from './items.js';
 import { type Journal, type Mutable, stateOf } from './journal.js';
+import { LOWERING_LIMITS, overLimit } from './limits.js';
 import { isContiguous } from './strides.js';
 import type { Quantizer, Storage, TensorItem } from './tensor-item.js';
 import { shapeOf, type View } from './views.js';
@@ -62,6 +63,7 @@ export class Lowering {
   /** Regions open now: a cached view is valid in the region it was taken in, and further inside. */
   private regions: number[] = [0];
   private regionCount = 1;
+  private operations = 0;
   private readonly cache = new WeakMap<TensorItem, Cached>();
   private readonly transposed = new WeakMap<Value, Map<string, Value>>();
 
@@ -110,11 +112,24 @@ export class Lowering {
   }
 
   one(op: string, inputs: readonly Value[], attrs: Attrs = {}): Value {
+    this.countOperation();
     return this.builder.one(op, inputs, attrs);
   }
 
   node(op: string, inputs: readonly Value[], attrs: Attrs = {}): readonly Value[] {
+    this.countOperation();
     return this.builder.node(op, inputs, attrs);
+  }
+
+  private countOperation(): void {
+    const limit = LOWERING_LIMITS.operations;
+    if (++this.operations > limit) throw overLimit('too many operators', limit, this.where());
+  }
+
+  /** E4340 for so many elements of a list or of a tensor made from numbers. */
+  checkElements(count: number): void {
+    const limit = LOWERING_LIMITS.elements;
+    if (count > limit) throw overLimit(`a list or constant of ${count} elements`, limit, this.where());
   }
 
   /** A tensor of its own memory. */

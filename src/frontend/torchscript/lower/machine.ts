@@ -12,14 +12,12 @@ import type { LoopPolicy } from './loop-policy.js';
 import type { Lowering, SourcePlace } from './lowering.js';
 import type { ModuleTree } from './module-tree.js';
 
-/** Bounds on the work that a program may ask for while it is interpreted. */
+/** Bounds on the work that a program may ask for while it is interpreted; those on graphs stand in limits.ts. */
 export const INTERPRETER_LIMITS = {
   /** Statements executed, loops unrolled. */
-  statements: 4_000_000,
+  statements: 1_000_000,
   /** Calls inside of calls. */
   depth: 240,
-  /** Nodes of the graph. */
-  nodes: 1_000_000,
 } as const;
 
 /** How a block ended, where not by its last statement. */

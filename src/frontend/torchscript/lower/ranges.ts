@@ -1,8 +1,7 @@
 // Ranges of numbers that are known when compiling.
-import { unsupported } from '../../../base/diagnostic.js';
 import type { SourcePoint } from '../code/ast.js';
 import { type Item, int } from './items.js';
-import { INTERPRETER_LIMITS, type Machine, malformedProgram } from './machine.js';
+import { type Machine, malformedProgram } from './machine.js';
 
 /** Numbers of a range that is known. */
 export function rangeItems(m: Machine, bounds: readonly Item[], at: SourcePoint): Item[] {
@@ -16,7 +15,6 @@ export function rangeItems(m: Machine, bounds: readonly Item[], at: SourcePoint)
     numbers.length === 1 ? [0, numbers[0] ?? 0, 1] : [numbers[0] ?? 0, numbers[1] ?? 0, numbers[2] ?? 1];
   if (step === 0) throw malformedProgram('the step of a range is 0', at);
   const count = Math.max(0, Math.ceil((stop - start) / step));
-  if (count > INTERPRETER_LIMITS.statements)
-    throw unsupported('E4340', `a range of ${count} numbers is run through`, m.c.where());
+  m.c.checkElements(count);
   return Array.from({ length: count }, (_, i) => int(start + i * step));
 }

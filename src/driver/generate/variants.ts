@@ -1,0 +1,130 @@
+// The variants of a loop, their simulated costs over a histogram of lengths, and the choice among them.
+import { readArtifact } from '../../artifact/read.js';
+import { artifactBytes } from '../../artifact/write.js';
+import type { Artifact } from '../../artifact/model.js';
+import { usageError } from '../../base/diagnostic.js';
+import type { LoopShape } from '../../backend/decode/spec.js';
+import { simulateTiming } from '../../sim/simulate.js';
+import { type BuiltDecode, buildDecode, type LoopOptions, type PreparedDecode } from './compile-decode.js';
+import type { Histogram } from './histogram.js';
+import { figures, latencyTable, type LatencyFigures, type LatencyTable } from './latency.js';
+import { bestPartitions, checkEnds, equalPartitions, type Objective, type PartitionCost } from './partitions.js';
+
+export type Variant = 'split' | 'unrolled' | 'partitioned' | 'device-loop';
+
+export interface VariantRequest {
+  readonly variant: Variant | 'auto';
+  readonly partitions: 'auto' | { readonly parts: number } | { readonly ends: readonly number[] };
+  readonly histogram: Histogram;
+  readonly objective: Objective;
+  readonly residentState: boolean;
+  readonly hostOverheadUs?: number;
+}
+
+/** A built variant with what its requests cost. */
+export interface MeasuredVariant {
+  readonly variant: Variant;
+  readonly shape: LoopShape;
+  readonly built: BuiltDecode;
+  readonly artifact: Artifact;
+  readonly artifactBytes: number;
+  readonly table: LatencyTable;
+  readonly figures: LatencyFigures;
+}
+
+/** Builds what is asked for; `auto` builds every variant that applies and takes the best for the objective. */
+export function buildVariant(p: PreparedDecode, request: VariantRequest, options: LoopOptions): BuiltDecode {
+  if (request.variant !== 'auto') return buildDecode(p, shapeOf(p, request.variant, request, options), options);
+  const measured = applicable(options).map((variant) => measure(p, variant, request, options));
+  return best(measured, request).built;
+}
+
+export function applicable(options: LoopOptions): Variant[] {
+  return ['split', 'unrolled', 'partitioned', ...(options.target.branches ? (['device-loop'] as const) : [])];
+}
+
+export function best(measured: readonly MeasuredVariant[], request: VariantRequest): MeasuredVariant {
+  const first = measured[0];
+  if (first === undefined) throw usageError('E2044', 'no variant to choose from');
+  return measured.reduce((a, b) => (objectiveOf(b.figures, request.objective) < objectiveOf(a.figures, request.objective) ? b : a), first);
+}
+
+export function objectiveOf(f: LatencyFigures, objective: Objective): number {
+  if (objective === 'mean') return f.meanNs;
+  if (objective === 'p99') return f.p99Ns;
+  return objective * f.meanNs + (1 - objective) * f.p99Ns;
+}
+
+/** Builds a variant and times requests of every length. */
+export function measure(p: PreparedDecode, variant: Variant, request: VariantRequest, options: LoopOptions): MeasuredVariant {
+  const shape = shapeOf(p, variant, request, options);
+  const built = buildDecode(p, shape, options);
+  const bytes = artifactBytes(built.draft);
+  const artifact = readArtifact(bytes, { file: p.name });
+  const { maxSteps } = p.generation;
+  const table = latencyTable(artifact, maxSteps, roundsOf(shape), request.hostOverheadUs);
+  return { variant, shape, built, artifact, artifactBytes: bytes.length, table, figures: figures(table, request.histogram) };
+}
+
+/** Rounds of the host's loop for a request of some length; below 0 where the chip decides. */
+export function roundsOf(shape: LoopShape): (length: number) => number {
+  switch (shape.kind) {
+    case 'unrolled':
+      return () => 0;
+    case 'device-loop':
+      return () => -1;
+    case 'split':
+      return (length) => length;
+    case 'partitioned':
+      return (length) => shape.ends.findIndex((end) => end >= length) + 1;
+  }
+  return shape satisfies never;
+}
+
+function shapeOf(p: PreparedDecode, variant: Variant, request: VariantRequest, options: LoopOptions): LoopShape {
+  const { maxSteps } = p.generation;
+  if (variant === 'split') return { kind: 'split', resident: request.residentState };
+  if (variant !== 'partitioned') return { kind: variant };
+  const { partitions } = request;
+  if (partitions !== 'auto') {
+    return { kind: 'partitioned', ends: 'parts' in partitions ? equalPartitions(maxSteps, partitions.parts) : checkEnds(partitions.ends, maxSteps) };
+  }
+  const cost = partitionCost(p, request, options);
+  return { kind: 'partitioned', ends: bestPartitions(maxSteps, cost, request.histogram, request.objective) };
+}
+
+/**
+ * What an execution of K steps costs, host included. Steps are calls of one segment, so from the second on each adds the same:
+ * that is checked on four sizes, and only where it fails is every size simulated.
+ */
+function partitionCost(p: PreparedDecode, request: VariantRequest, options: LoopOptions): PartitionCost {
+  const { maxSteps } = p.generation;
+  if (maxSteps < 8) return tableOf(p, request, options);
+  const probe: LoopShape = { kind: 'partitioned', ends: [1, 3, 7, maxSteps] };
+  const built = buildDecode(p, probe, options);
+  const ns = (end: number): number => simulateTiming(built.program, `decoder_${end}`, options.target).ns;
+  const [one, two, four, rest] = [ns(1), ns(3), ns(7), ns(maxSteps)];
+  const slope = two - one;
+  const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1;
+  const linear = near(four, two + 2 * slope) && near(rest, one + (maxSteps - 8) * slope);
+  if (!linear) return tableOf(p, request, options);
+  const artifact = readArtifact(artifactBytes(built.draft), { file: p.name });
+  const table = latencyTable(artifact, 3, roundsOf(probe), request.hostOverheadUs);
+  const host = (table.ns[2] ?? 0) - (table.ns[1] ?? 0) - two;
+  return (steps) => host + one + (steps - 1) * slope;
+}
+
+/** Every size simulated, in artifacts that hold as many sizes as fit the steps. */
+function tableOf(p: PreparedDecode, request: VariantRequest, options: LoopOptions): PartitionCost {
+  const { maxSteps } = p.generation;
+  const costs = new Map<number, number>();
+  for (let steps = 1; steps <= maxSteps; steps++) {
+    const ends = steps === maxSteps ? [maxSteps] : [steps, maxSteps];
+    const built = buildDecode(p, { kind: 'partitioned', ends }, options);
+    const artifact = readArtifact(artifactBytes(built.draft), { file: p.name });
+    const table = latencyTable(artifact, steps, () => 1, request.hostOverheadUs);
+    const encoder = simulateTiming(built.program, 'encoder', options.target).ns;
+    costs.set(steps, (table.ns[steps] ?? 0) - encoder);
+  }
+  return (steps) => costs.get(steps) ?? Number.POSITIVE_INFINITY;
+}
