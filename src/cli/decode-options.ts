@@ -2,6 +2,10 @@
 // Values are checked here even where they are refused: a wrong value is a usage error first.
 import { type Command, Option } from 'commander';
 import { type NeffcError, unsupported, usageError } from '../base/diagnostic.js';
+import type { DecodeFlags } from '../driver/decode/request.js';
+import { holdsLoop } from '../driver/decode/recognise.js';
+import type { DecodeRequest } from '../driver/generate/decode-request.js';
+import type { Variant } from '../driver/generate/variants.js';
 import type { OptionValues } from './command.js';
 import { choiceOption, integerOption, repeated, splitPair } from './option-values.js';
 
@@ -59,19 +63,46 @@ export function addDecodeOptions(command: Command): void {
   for (const one of options) command.addOption(one);
 }
 
-/** Long names of the options above that ask for a decoding loop, by key. */
-const ASKS_FOR_LOOP = {
-  encoder: '--encoder', decoder: '--decoder', decoderPast: '--decoder-past', decoderFile: '--decoder-file', partitions: '--partitions',
-  lengths: '--lengths', objective: '--objective', maxSteps: '--max-steps', bos: '--bos', eos: '--eos', pad: '--pad',
-  incremental: '--incremental', tokensInput: '--tokens-input', bind: '--bind', state: '--state', batch: '--batch', residentState: '--resident-state',
-} as const;
+/** Whether the command line or the source itself asks for a decoding loop (`--decode none` never does). */
+export function asksForLoop(model: string | undefined, values: OptionValues): boolean {
+  const { decode, encoder, decoder } = values;
+  if (decode === 'none') return false;
+  if (encoder !== undefined || decoder !== undefined || decode !== 'auto') return true;
+  return model !== undefined && holdsLoop(model);
+}
 
-/** @throws E4020 where an option asks for a decoding loop */
-export function requirePlainModel(values: OptionValues): void {
-  const given: string[] = Object.entries(ASKS_FOR_LOOP).flatMap(([key, name]) => (values[key] === undefined ? [] : [name]));
-  const { decode } = values;
-  if (decode !== 'auto' && decode !== 'none') given.unshift(`--decode ${decode}`);
-  if (given.length > 0) throw notBuilt(given.join(', '), 'leave them out to compile the graph as it is');
+/** What the options say of a source that generates. @throws E2002, E2046 */
+export function decodeRequest(model: string | undefined, values: OptionValues, inputShapes: DecodeFlags['inputShapes']): DecodeRequest {
+  const v = values as Record<string, never> & { readonly partitions?: Partitions; readonly objective?: string };
+  const number = (key: string, as: string) => (v[key] === undefined ? {} : { [as]: v[key] as number });
+  const flags: DecodeFlags = {
+    inputShapes,
+    bind: v.bind ?? [],
+    state: v.state ?? [],
+    ...(v.tokensInput !== undefined && { tokensInput: v.tokensInput as string }),
+    ...number('bos', 'bos'), ...number('eos', 'eos'), ...number('pad', 'pad'), ...number('maxSteps', 'maxSteps'), ...number('batch', 'batch'),
+  };
+  return {
+    files: filesOf(model, values),
+    flags,
+    variant: values.decode as Variant | 'auto',
+    ...(v.partitions !== undefined && { partitions: v.partitions }),
+    ...(v.lengths !== undefined && { lengths: v.lengths as string }),
+    objective: v.objective === undefined ? 'mean' : v.objective === 'mean' || v.objective === 'p99' ? v.objective : Number(v.objective),
+    incremental: (v.incremental as 'auto' | 'off' | undefined) ?? 'auto',
+    residentState: values.residentState === true,
+  };
+}
+
+function filesOf(model: string | undefined, values: OptionValues): DecodeRequest['files'] {
+  const { encoder, decoder, decoderPast, decoderFile } = values as Record<string, string | undefined>;
+  if (encoder !== undefined || decoder !== undefined) {
+    if (encoder === undefined || decoder === undefined) throw usageError('E2046', `--${encoder === undefined ? 'decoder' : 'encoder'} needs --${encoder === undefined ? 'encoder' : 'decoder'} beside it`);
+    if (model !== undefined) throw usageError('E2046', 'a pair is given by --encoder and --decoder in place of MODEL');
+    return { encoder, decoder, ...(decoderPast !== undefined && { decoderPast }) };
+  }
+  if (model === undefined) throw usageError('E2001', "missing required argument 'model'");
+  return { model, ...(decoderFile !== undefined && { decoderFile }) };
 }
 
 /** What this version does not build. */

@@ -18,8 +18,10 @@ const HEAD = `class Tiny(Module):
 `;
 
 /** `weight` is [[1, 2], [3, 4]], CONSTANTS.c0 is 0.5. `body` is the text of the methods, indented by two. */
-export function programArchive(body: string): TorchArchive {
-  return readTorchArchive(tinyArchive({ 'code/__torch__.py': HEAD + body }), { file: 'program.pt' });
+export function programArchive(body: string, version = 9): TorchArchive {
+  return readTorchArchive(tinyArchive({ 'code/__torch__.py': HEAD + body, version: `${version}\n` }), {
+    file: 'program.pt',
+  });
 }
 
 /** A `forward` of tensor arguments `x`, `y`, … with these statements, one a line. */

@@ -6,13 +6,15 @@ import { type Command, Option } from 'commander';
 import { readArtifactFile } from '../../artifact/read.js';
 import { writeArtifactFile } from '../../artifact/write.js';
 import { usageError } from '../../base/diagnostic.js';
-import { compileModel, type CompileOptions, type CompileResult } from '../../driver/compile.js';
+import { compileModel, type CompileOptions, type CompileReport } from '../../driver/compile.js';
+import type { ArtifactDraft } from '../../artifact/model.js';
+import { compileDecode } from '../../driver/generate/decode-request.js';
 import { parsePreprocess } from '../../driver/tensor-files/preprocess.js';
 import { constantBytes } from '../../ops/evaluate.js';
 import { printGraph } from '../../ir/print.js';
 import { compileLines } from '../../report/compile-text.js';
 import type { CommandSpec, OptionValues, Outcome } from '../command.js';
-import { addDecodeOptions, notBuilt, requirePlainModel } from '../decode-options.js';
+import { addDecodeOptions, asksForLoop, decodeRequest, notBuilt } from '../decode-options.js';
 import { addTargetOptions, choiceOption, parseShape, parseTarget, repeated, type ShapeOption, splitPair } from '../option-values.js';
 import type { Session } from '../session.js';
 
@@ -77,8 +79,8 @@ async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-function compileTo(model: string, flags: CompileFlags, session: Session): CompileResult {
-  return compileModel(model, {
+function compileTo(model: string | undefined, flags: CompileFlags, values: OptionValues, session: Session): { report: CompileReport; draft: ArtifactDraft } {
+  const options: CompileOptions = {
     target: parseTarget(flags.target),
     autoCast: flags.autoCast,
     autoCastType: flags.autoCastType,
@@ -88,14 +90,15 @@ function compileTo(model: string, flags: CompileFlags, session: Session): Compil
     level: flags.optimize,
     onGraph: (graph) => session.keep('graph.txt', () => printGraph(graph, constantBytes)),
     onStage: (stage) => session.stage(stage),
-  });
+  };
+  if (asksForLoop(model, values)) return compileDecode(decodeRequest(model, values, options.inputShapes), options);
+  if (model === undefined) throw usageError('E2001', "missing required argument 'model'");
+  return compileModel(model, options);
 }
 
 async function compile([model]: readonly string[], values: OptionValues, session: Session): Promise<Outcome> {
   const flags = values as unknown as CompileFlags;
-  requirePlainModel(values);
-  if (model === undefined) throw usageError('E2001', "missing required argument 'model'");
-  const { report, draft } = compileTo(model, flags, session);
+  const { report, draft } = compileTo(model, flags, values, session);
   const { environment } = session;
   environment.writing?.(true);
   const written = writeArtifactFile(flags.output, draft);

@@ -37,6 +37,28 @@ const elementwise =
     return dims.length < count ? undefined : extentsOf(c, dims, a.isScalar && b.isScalar);
   };
 
+/** Dims are not negative, so that no symbol is the -1 that exporters compare with. */
+const equal: Rule = (c) => {
+  const [a, b] = [extentsAt(c, 0), extentsAt(c, 1)];
+  if (a === undefined || b === undefined || a.dims.length !== b.dims.length) return undefined;
+  const isNegative = (d: Dim | undefined) => typeof d === 'number' && d < 0;
+  const results = a.dims.map((p, i) => {
+    const q = b.dims[i];
+    if (p === q) return 1;
+    return (typeof p === 'number' && typeof q === 'number') || isNegative(p) || isNegative(q) ? 0 : undefined;
+  });
+  if (results.includes(undefined)) return undefined;
+  return c.numbers('bool', a.isScalar ? [] : [results.length], results as readonly number[]);
+};
+
+const where: Rule = (c) => {
+  const choices = c.known(c.input(0));
+  const [a, b] = [extentsAt(c, 1), extentsAt(c, 2)];
+  if (choices === undefined || a === undefined || b === undefined) return undefined;
+  const dims = choices.flatMap((choice, i) => (choice !== 0 ? a : b).dims[i] ?? []);
+  return dims.length < choices.length ? undefined : extentsOf(c, dims, a.isScalar && b.isScalar);
+};
+
 const same: Rule = (_c, x) => x;
 
 const gather: Rule = (c, x) => {
@@ -79,30 +101,47 @@ const reshaped =
   (c, x) =>
     x.dims.length === 1 ? extentsOf(c, x.dims, isScalar) : undefined;
 
+/** A vector stays one, or becomes a scalar. */
+const reshape: Rule = (c, x) => {
+  const target = c.knownInts(1, 'the target shape') ?? [];
+  const isVector = target.length === 1 && (target[0] === -1 || target[0] === x.dims.length);
+  if (isVector) return extentsOf(c, x.dims, false);
+  return target.length === 0 ? reshaped(true)(c, x) : undefined;
+};
+
+/** Of an operand that is dims. */
 const RULES: Readonly<Record<string, Rule>> = {
-  Add: elementwise(addDims),
   Cast: same,
+  Gather: gather,
+  Identity: same,
+  ReduceProd: (c, x) => extentsOf(c, [x.dims.reduce(multiplyDims, 1)], !c.attributes.flag('keepdims', true)),
+  Reshape: reshape,
+  Shape: (c, x) => c.ints(x.isScalar ? [] : [x.dims.length]),
+  Slice: slice,
+  Squeeze: reshaped(true),
+  Unsqueeze: reshaped(false),
+};
+
+/** Of operands any of which may be dims. */
+const JOINT: Readonly<Record<string, Rule>> = {
+  Add: elementwise(addDims),
   Concat: concat,
   // Dims are not negative, so that truncation is rounding down.
   Div: elementwise((a, b) => (typeof b === 'number' && b > 0 ? floorDivideDim(a, b) : undefined)),
-  Gather: gather,
-  Identity: same,
+  Equal: equal,
   Mul: elementwise(multiplyDims),
-  ReduceProd: (c, x) => extentsOf(c, [x.dims.reduce(multiplyDims, 1)], !c.attributes.flag('keepdims', true)),
-  Slice: slice,
-  Squeeze: reshaped(true),
   Sub: elementwise(subtractDims),
-  Unsqueeze: reshaped(false),
+  Where: where,
 };
+const NONE: Extents = { kind: 'extents', dims: [], isScalar: false };
 
 /** The result of an operator of ai.onnx on dims of which some are symbolic; undefined where it has no such result. */
 export function onExtents(c: NodeContext): Item | undefined {
   if (c.node.domain !== '') return undefined;
-  const first = c.operands.findIndex(
-    (item) => item !== undefined && !isValue(item) && item.kind === 'extents',
-  );
-  const x = first < 0 ? undefined : extentsAt(c, 0);
-  return x && RULES[c.node.opType]?.(c, x);
+  const symbolic = c.operands.map((item) => item !== undefined && !isValue(item) && item.kind === 'extents');
+  const x = extentsAt(c, 0);
+  if (symbolic[0] && x !== undefined) return (RULES[c.node.opType] ?? JOINT[c.node.opType])?.(c, x);
+  return symbolic.includes(true) ? JOINT[c.node.opType]?.(c, x ?? NONE) : undefined;
 }
 
 /** The dims that a shape operand asks for: numbers or symbols. */

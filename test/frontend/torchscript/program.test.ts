@@ -2,8 +2,9 @@
 // binding of inputs, listing of what is not supported.
 import { describe, expect, it } from 'vitest';
 import { NeffcError } from '../../../src/base/diagnostic.js';
+import { importTorchScript } from '../../../src/frontend/torchscript/import.js';
 import { codeOf } from '../../helpers/codes.js';
-import { forward, importProgram, runProgram } from '../../helpers/torch-program.js';
+import { forward, importProgram, programArchive, runProgram } from '../../helpers/torch-program.js';
 
 const x2x3 = { shape: [2, 3], values: [1, 2, 3, 4, 5, 6] };
 const run = (lines: readonly string[], input = x2x3) =>
@@ -165,6 +166,25 @@ describe('inputs', () => {
     const lookUp = forward('x: Tensor', 'return torch.embedding(self.weight, x)');
     const model = importProgram(lookUp, { x: { shape: [3] } });
     expect(model.graph.body.params[0]?.type.dtype).toBe('i64');
+  });
+});
+
+describe('old archives', () => {
+  it('divide integers by truncation', () => {
+    const body = forward('x: Tensor', 'return torch.div(x, 2)');
+    const options = { file: 'old.pt', inputShapes: new Map([['x', { shape: [1], dtype: 'i64' as const }]]) };
+    const typeOf = (version: number) =>
+      importTorchScript(programArchive(body, version), options).graph.body.results[0]?.type.dtype;
+    expect([typeOf(3), typeOf(9)]).toEqual(['i64', 'f32']);
+  });
+});
+
+describe('limits', () => {
+  it('end programs that do not end', () => {
+    const body = forward('x: Tensor', 'n = 0', 'while True:', '  n = torch.add(n, 1)', 'return x');
+    expect(codeOf(() => importProgram(body, { x: { shape: [1] } }))).toBe('E4340');
+    const growing = forward('x: Tensor', 'l = [1, 2]', 'while True:', '  l = torch.add(l, l)', 'return x');
+    expect(codeOf(() => importProgram(growing, { x: { shape: [1] } }))).toBe('E4340');
   });
 });
 

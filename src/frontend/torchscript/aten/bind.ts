@@ -7,7 +7,7 @@ import { scalarTypeById } from '../archive/torch-types.js';
 import { type Item, isConstant, numberOf } from '../lower/items.js';
 import type { Lowering, ScalarArg } from '../lower/lowering.js';
 import type { TensorItem } from '../lower/tensor-item.js';
-import type { ParamType, Schema } from './schema.js';
+import type { ParamType, Schema, SchemaParam } from './schema.js';
 
 export interface CallArgs {
   readonly positional: readonly Item[];
@@ -16,13 +16,11 @@ export interface CallArgs {
 
 /** The item of each parameter, or undefined where the call does not fit the signature. */
 export function bindArgs(schema: Schema, call: CallArgs): ReadonlyMap<string, Item> | undefined {
+  if (call.positional.length > schema.positional) return undefined;
+  for (const keyword of call.keywords.keys()) if (!schema.names.has(keyword)) return undefined;
   const bound = new Map<string, Item>();
-  const positional = schema.params.filter((p) => !p.keywordOnly).length;
-  if (call.positional.length > positional) return undefined;
-  for (const keyword of call.keywords.keys()) {
-    if (!schema.params.some((p) => p.name === keyword)) return undefined;
-  }
-  for (const [i, param] of schema.params.entries()) {
+  for (let i = 0; i < schema.params.length; i++) {
+    const param = schema.params[i] as SchemaParam;
     const item = call.positional[i] ?? call.keywords.get(param.name) ?? param.fallback;
     if (item === undefined || !fits(item, param.type)) return undefined;
     bound.set(param.name, item);

@@ -23,6 +23,9 @@ export interface Schema {
   readonly name: string;
   readonly text: string;
   readonly params: readonly SchemaParam[];
+  /** How many of them may be given by position. */
+  readonly positional: number;
+  readonly names: ReadonlySet<string>;
 }
 
 export function parseSchema(source: string): Schema {
@@ -35,7 +38,8 @@ export function parseSchema(source: string): Schema {
     if (part === '*') keywordOnly = true;
     else params.push(parseParam(part, keywordOnly, source));
   }
-  return { name, text: source, params };
+  const positional = params.filter((p) => !p.keywordOnly).length;
+  return { name, text: source, params, positional, names: new Set(params.map((p) => p.name)) };
 }
 
 /** Parts between commas outside of brackets. */

@@ -287,5 +287,5 @@ export const SHAPES: Family = {
 
 function stridesOf(c: Lowering, t: TensorItem): readonly number[] {
   if (t.strides !== undefined) return t.strides;
-  throw c.refuse('E4315', 'the strides of a tensor are asked for whose layout is not known when compiling');
+  throw c.refuse('E4327', 'the strides of a tensor are asked for whose layout is not known when compiling');
 }

@@ -3,7 +3,7 @@ import { type NeffcError, type Place, unsupported } from '../../../base/diagnost
 
 export const LOWERING_LIMITS = {
   /** Uses of operators of the graph, those that fold included. */
-  operations: 250_000,
+  operations: 150_000,
   /** Elements of a list, and of a tensor made from numbers. */
   elements: 1 << 22,
   /** Characters of a string. */

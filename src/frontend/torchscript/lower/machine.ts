@@ -1,7 +1,7 @@
 // What the parts of the interpreter share: the archive, the lowering, limits, noted problems, and each other. Evaluating an
 // expression may call a function, whose statements evaluate expressions; the three are joined here, so that no file needs to
 // import the one that imports it.
-import { badInput, type Diagnostic, NeffcError, type Place } from '../../../base/diagnostic.js';
+import { badInput, type Diagnostic, EXIT, NeffcError, type Place } from '../../../base/diagnostic.js';
 import type { TorchArchive } from '../archive/read.js';
 import type { ClassDef, Expr, FunctionDef, SourcePoint, Stmt } from '../code/ast.js';
 import type { ClassLayout } from '../code/class-layout.js';
@@ -15,7 +15,7 @@ import type { ModuleTree } from './module-tree.js';
 /** Bounds on the work that a program may ask for while it is interpreted; those on graphs stand in limits.ts. */
 export const INTERPRETER_LIMITS = {
   /** Statements executed, loops unrolled. */
-  statements: 1_000_000,
+  statements: 500_000,
   /** Calls inside of calls. */
   depth: 240,
 } as const;
@@ -68,9 +68,10 @@ export function malformedProgram(what: string, at: SourcePoint): NeffcError {
   return badInput('E3376', what, placeOf(at));
 }
 
-/** Notes an unsupported use and goes on. Anything else than exit 4 is thrown on. */
+/** Notes an unsupported use and goes on. A limit that is reached ends it, and so does anything else than exit 4. */
 export function note(machine: Machine, error: unknown): void {
-  if (!(error instanceof NeffcError) || error.exitCode !== 4) throw error;
+  if (!(error instanceof NeffcError) || error.exitCode !== EXIT.unsupported) throw error;
+  if (error.diagnostics.some((d) => d.code === 'E4340')) throw error;
   for (const d of error.diagnostics) {
     const known = machine.problems.some(
       (p) =>

@@ -1,0 +1,62 @@
+// A model that generates, from files to an artifact: which form it has, how its loop is built.
+import { basename } from 'node:path';
+import { badInput, usageError } from '../../base/diagnostic.js';
+import { readFileSync } from 'node:fs';
+import type { DecodeFlags, RecognisedDecode } from '../decode/request.js';
+import { recognise, type RecogniseRequest } from '../decode/recognise.js';
+import { type BuiltDecode, type LoopOptions, type PreparedDecode, prepareDecode } from './compile-decode.js';
+import { type Histogram, parseHistogram, uniformHistogram } from './histogram.js';
+import type { Objective } from './partitions.js';
+import { buildVariant, type Variant, type VariantRequest } from './variants.js';
+
+export interface DecodeRequest {
+  readonly files: RecogniseRequest;
+  readonly flags: DecodeFlags;
+  readonly variant: Variant | 'auto';
+  readonly partitions?: VariantRequest['partitions'];
+  /** JSON file with a histogram. */
+  readonly lengths?: string;
+  readonly objective: Objective;
+  readonly incremental: 'auto' | 'off';
+  readonly residentState: boolean;
+  readonly hostOverheadUs?: number;
+}
+
+export function compileDecode(request: DecodeRequest, options: LoopOptions): BuiltDecode {
+  const prepared = prepare(request, options);
+  return buildVariant(prepared, variantRequest(request, prepared), options);
+}
+
+export function prepare(request: DecodeRequest, options: LoopOptions): PreparedDecode {
+  const recognised: RecognisedDecode = recognise(request.files, request.flags);
+  return prepareDecode(nameOf(request.files), recognised, request.incremental, options);
+}
+
+export function variantRequest(request: DecodeRequest, prepared: PreparedDecode): VariantRequest {
+  const { maxSteps } = prepared.generation;
+  if (request.partitions !== undefined && request.variant !== 'partitioned' && request.variant !== 'auto') {
+    throw usageError('E2045', `--partitions goes with --decode partitioned, not with ${request.variant}`);
+  }
+  return {
+    variant: request.variant,
+    partitions: request.partitions ?? 'auto',
+    histogram: request.lengths === undefined ? uniformHistogram(maxSteps) : readHistogram(request.lengths, maxSteps),
+    objective: request.objective,
+    residentState: request.residentState,
+    ...(request.hostOverheadUs !== undefined && { hostOverheadUs: request.hostOverheadUs }),
+  };
+}
+
+function readHistogram(path: string, maxSteps: number): Histogram {
+  try {
+    return parseHistogram(JSON.parse(readFileSync(path, 'utf8')), maxSteps, path);
+  } catch (e) {
+    if (e instanceof SyntaxError) throw badInput('E3661', `the lengths are no JSON: ${e.message}`, { file: path });
+    if ((e as { code?: string }).code !== undefined) throw badInput('E3041', `the file cannot be read (${(e as { code: string }).code})`, { file: path });
+    throw e;
+  }
+}
+
+function nameOf(files: RecogniseRequest): string {
+  return basename('model' in files ? files.model : files.encoder).replace(/\.[^.]*$/, '');
+}
