@@ -7,6 +7,8 @@ import { importOnnx } from '../frontend/onnx/import.js';
 import { externalDataReader } from '../frontend/onnx/proto/external-files.js';
 import { readOnnxModel } from '../frontend/onnx/proto/read.js';
 import { sniffModel } from '../frontend/sniff.js';
+import { readTorchArchive } from '../frontend/torchscript/archive/read.js';
+import { importTorchScript } from '../frontend/torchscript/import.js';
 import type { Graph } from '../ir/graph.js';
 
 /** Shapes of inputs by name or position. */
@@ -27,6 +29,11 @@ export function loadModel(path: string, inputShapes: InputShapes): LoadedModel {
   if (kind.kind === 'onnx') {
     const model = readOnnxModel(bytes, { file, readExternal: externalDataReader(dirname(resolve(path))) });
     const { graph, diagnostics } = importOnnx(model, { file, inputShapes });
+    return { name, graph, diagnostics };
+  }
+  if (kind.kind === 'torchscript') {
+    const archive = readTorchArchive(bytes, { file });
+    const { graph, diagnostics } = importTorchScript(archive, { file, inputShapes });
     return { name, graph, diagnostics };
   }
   throw badInput('E3040', `${file} is neither an ONNX model nor a TorchScript archive: it looks like ${kind.looksLike}`, { file }, kind.hint);

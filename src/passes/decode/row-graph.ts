@@ -28,7 +28,9 @@ function residualAsBias(node: Node, rw: Rewriter): readonly Value[] | undefined 
     if (dependsOn(rw, r, product)) continue;
     const { builder } = rw;
     const row = builder.one('reshape', [r], { shape: [n] });
-    const bias = product.attrs.bias === true ? builder.one('add', [row, product.inputs[2] as Value]) : row;
+    // A bias may be wider than the product.
+    const constantBias = product.attrs.bias === true ? (product.inputs[2] as Value) : undefined;
+    const bias = constantBias === undefined ? row : builder.one('add', [builder.one('cast', [row], { to: constantBias.type.dtype, saturate: true }), constantBias]);
     const made = builder.one('matmul', [product.inputs[0] as Value, product.inputs[1] as Value, bias], { ...product.attrs, bias: true });
     const out = staticShape(node.outputs[0]?.type ?? a.type) ?? shape;
     return [out.length === shape.length ? made : builder.one('reshape', [made], { shape: out })];

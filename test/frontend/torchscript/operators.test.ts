@@ -129,6 +129,11 @@ describe('products', () => {
     expect(values('torch.einsum("bij", [torch.view(x, [1, 2, 2])])', matrix(2, 2))).toEqual([0, 1, 2, 3]);
   });
 
+  it('of vectors in space, and weights as direction and length', () => {
+    expect(values('torch.linalg_cross(x, y)', vector(1, 2, 3), vector(4, 5, 6))).toEqual([-3, 6, -3]);
+    expect(values('torch._weight_norm(x, y)', matrix(1, 2, [3, 4]), matrix(1, 1, [10]))).toEqual([6, 8]);
+  });
+
   it('raise vectors and scale sums', () => {
     expect(value('torch.matmul(x, y)', vector(1, 2), matrix(2, 3))).toEqual({
       shape: [3],

@@ -21,10 +21,15 @@ export function gatherByPe(c: LowerContext, table: Value, index: Value, out: Val
   const [entries = 1, ...rest] = shape;
   const run = elementCount(rest);
   if (constant === undefined || rest.length === 0 || count > MOST_ROWS || entries > MOST_ENTRIES) return false;
-  if (table.type.dtype !== 'f32' || !c.b.target.peFp32 || !Array.from(constantNumbers(constant)).every(Number.isFinite)) return false;
+  // Numbers cross PE to reach all partitions: bf16 holds them exactly up to 256.
+  const { peFp32 } = c.b.target;
+  const carrier = peFp32 ? 'f32' : 'bf16';
+  const dtype = c.dtype(table);
+  const carried = dtype === 'bf16' || dtype === 'f16' || (dtype === 'f32' && peFp32);
+  if (!carried || (!peFp32 && entries > 256) || !Array.from(constantNumbers(constant)).every(Number.isFinite)) return false;
   const source = c.fetch(index, []);
   const { b } = c;
-  const numbers = b.sbuf('numbers', 'f32', [1, count], []);
+  const numbers = b.sbuf('numbers', carrier, [1, count], []);
   b.copy(numbers, reshapeView(source, [1, count]) as View, { engine: 'dve' });
   if (!peCarries(b.target, numbers, true)) return false;
   const spread = b.sbuf('numbers', 'f32', [Math.min(128, entries), count], [0]);
@@ -33,11 +38,11 @@ export function gatherByPe(c: LowerContext, table: Value, index: Value, out: Val
   const hot: View[] = [];
   for (let v = 0; v < entries; v += 128) {
     const size = Math.min(128, entries - v);
-    const one = b.sbuf('one-hot', 'f32', [size, count], [0]);
+    const one = b.sbuf('one-hot', dtype, [size, count], [0]);
     b.tensorScalar('subtract', one, sliceAxis(spread, 0, 0, size), v, { op1: 'eq', s1: sliceAxis(iota, 0, 0, size) });
     hot.push(one);
   }
-  const weights = reshapeView(c.weight(constant, [0], 'f32'), [entries, run]) as View;
+  const weights = reshapeView(c.weight(constant, [0], dtype), [entries, run]) as View;
   const columns = c.plan.wanted.get(out)?.includes(c.shape(out).length - 1) === true;
   if (columns) byColumns(c, out, weights, hot, count, run);
   else byRows(c, out, weights, hot, count, run);

@@ -4,9 +4,11 @@ import { DTYPES, isFloat } from '../../../base/dtype.js';
 import type { Value } from '../../../ir/graph.js';
 import type { Lowering, ScalarArg } from '../lower/lowering.js';
 import { shapeOf } from '../lower/views.js';
+import { axisOf } from './axes.js';
 import type { Args } from './bind.js';
 import type { Family, Handler } from './declare.js';
 import { einsum } from './einsum.js';
+import { rolled } from './rearrange.js';
 
 const lastTwoSwapped = (rank: number): number[] =>
   Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : i === rank - 2 ? rank - 1 : rank - 2));
@@ -75,7 +77,18 @@ const addProduct =
 const product = (c: Lowering, a: Args, x: string, y: string): Value =>
   matmul(c, c.value(a.tensor(x)), c.value(a.tensor(y)));
 
+/** Product of vectors of three along an axis: the first of that size where none is named. */
+function cross(c: Lowering, a: Args, fallback: (shape: readonly number[]) => number): Value {
+  const [x, y] = [c.value(a.tensor('self')), c.value(a.tensor('other'))];
+  const shape = shapeOf(x);
+  const axis = axisOf(c, a.numberOr('dim') ?? fallback(shape), shape.length);
+  const part = (p: number, q: number): Value => c.one('mul', [rolled(c, x, axis, p), rolled(c, y, axis, q)]);
+  return c.one('sub', [part(-1, -2), part(-2, -1)]);
+}
+
 export const LINEAR: Family = {
+  'cross(Tensor self, Tensor other, int? dim=None)': (c, a) => cross(c, a, (shape) => shape.indexOf(3)),
+  'linalg_cross(Tensor self, Tensor other, *, int dim=-1)': (c, a) => cross(c, a, () => -1),
   'linear(Tensor input, Tensor weight, Tensor? bias=None)': (c, a) => {
     const bias = a.optional('bias');
     return linear(c, c.value(a.tensor('input')), c.value(a.tensor('weight')), bias && c.value(bias));

@@ -146,8 +146,19 @@ const softmax =
     return c.one(op, [x], { axis: axisOf(c, a.number('dim'), rank) });
   };
 
-/** x / max(|x|_p, eps) along an axis comes as norm, clamp and div; only the local responses are one operator. */
+/** A weight as direction times length: g * v / |v|, the norm over all axes but one (over all, for -1). */
+const weightNorm: Handler = (c, a) => {
+  const [v, g] = [c.value(a.tensor('v')), c.value(a.tensor('g'))];
+  const dim = a.number('dim');
+  const axes = shapeOf(v)
+    .map((_, i) => i)
+    .filter((i) => dim === -1 || i !== dim);
+  const squares = c.one('reduce_sum', [c.one('mul', [v, v])], { axes, keep: true });
+  return c.one('mul', [v, c.one('div', [g, c.one('sqrt', [squares])])]);
+};
+
 export const NORMALIZATION: Family = {
+  '_weight_norm(Tensor v, Tensor g, int dim=0)': weightNorm,
   'batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled)':
     batchNorm,
   'instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled)':

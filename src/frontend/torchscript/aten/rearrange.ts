@@ -72,25 +72,24 @@ function repeatEach(c: Lowering, a: Args): Value {
   );
 }
 
-/** Elements shifted along axes; those that fall off come in at the other end. */
+/** The elements of an axis, each `by` places further; those that fall off come in at the other end. */
+export function rolled(c: Lowering, x: Value, axis: number, by: number): Value {
+  const length = shapeOf(x)[axis] ?? 0;
+  const shift = length === 0 ? 0 : ((by % length) + length) % length;
+  if (shift === 0) return x;
+  const tail = sliceAxis(c.builder, x, axis, length - shift, shift);
+  const head = sliceAxis(c.builder, x, axis, 0, length - shift);
+  return c.one('concat', [tail, head], { axis });
+}
+
 function roll(c: Lowering, a: Args): Value {
   const t = a.tensor('self');
   const dims = a.ints('dims');
   const flat = dims.length === 0;
   const start = flat ? c.reshape(c.value(t), [elementCount(t.shape)]) : c.value(t);
   const axes = flat ? [0] : dims.map((d) => axisOf(c, d, t.shape.length));
-  const rolled = a.ints('shifts').reduce((x, by, i) => {
-    const axis = axes[i] ?? 0;
-    const length = shapeOf(x)[axis] ?? 0;
-    const shift = length === 0 ? 0 : ((by % length) + length) % length;
-    if (shift === 0) return x;
-    const [tail, head] = [
-      sliceAxis(c.builder, x, axis, length - shift, shift),
-      sliceAxis(c.builder, x, axis, 0, length - shift),
-    ];
-    return c.one('concat', [tail, head], { axis });
-  }, start);
-  return flat ? c.reshape(rolled, t.shape) : rolled;
+  const result = a.ints('shifts').reduce((x, by, i) => rolled(c, x, axes[i] ?? 0, by), start);
+  return flat ? c.reshape(result, t.shape) : result;
 }
 
 function flip(c: Lowering, x: Value, axes: readonly number[]): Value {
