@@ -18,8 +18,7 @@ import { addDecodeOptions, asksForLoop, decodeRequest, notBuilt } from '../decod
 import { addTargetOptions, choiceOption, parseShape, parseTarget, repeated, type ShapeOption, splitPair } from '../option-values.js';
 import type { Session } from '../session.js';
 
-interface CompileFlags {
-  readonly output: string;
+export interface ModelFlags {
   readonly target: string;
   readonly autoCast: CompileOptions['autoCast'];
   readonly autoCastType: CompileOptions['autoCastType'];
@@ -27,6 +26,9 @@ interface CompileFlags {
   readonly inputShape?: readonly ShapeOption[];
   readonly hostOps: CompileOptions['hostOps'];
   readonly preprocess?: readonly (readonly [name: string, steps: string])[];
+}
+interface CompileFlags extends ModelFlags {
+  readonly output: string;
 }
 
 /** `NAME=STEPS`, the first `=` apart from those of steps (`mean=…`); checked at once. */
@@ -38,9 +40,12 @@ function parsePreprocessOption(text: string): readonly [string, string] {
 }
 
 function configure(command: Command): void {
-  command
-    .argument('[model]', 'an ONNX file or a TorchScript archive')
-    .requiredOption('-o, --output <file.neff>', 'where the artifact goes; it appears whole or not at all');
+  addModelOptions(command.requiredOption('-o, --output <file.neff>', 'where the artifact goes; it appears whole or not at all'));
+}
+
+/** A model and how it is compiled: what `compile` and `explore` share. */
+export function addModelOptions(command: Command): void {
+  command.argument('[model]', 'an ONNX file, a TorchScript archive or a folder that Optimum wrote');
   addTargetOptions(command);
   command
     .addOption(
@@ -80,7 +85,14 @@ async function sha256Of(path: string): Promise<string> {
 }
 
 function compileTo(model: string | undefined, flags: CompileFlags, values: OptionValues, session: Session): { report: CompileReport; draft: ArtifactDraft } {
-  const options: CompileOptions = {
+  const options = modelOptions(flags, session);
+  if (asksForLoop(model, values)) return compileDecode(decodeRequest(model, values, options.inputShapes), options);
+  if (model === undefined) throw usageError('E2001', "missing required argument 'model'");
+  return compileModel(model, options);
+}
+
+export function modelOptions(flags: ModelFlags, session: Session): CompileOptions {
+  return {
     target: parseTarget(flags.target),
     autoCast: flags.autoCast,
     autoCastType: flags.autoCastType,
@@ -91,9 +103,6 @@ function compileTo(model: string | undefined, flags: CompileFlags, values: Optio
     onGraph: (graph) => session.keep('graph.txt', () => printGraph(graph, constantBytes)),
     onStage: (stage) => session.stage(stage),
   };
-  if (asksForLoop(model, values)) return compileDecode(decodeRequest(model, values, options.inputShapes), options);
-  if (model === undefined) throw usageError('E2001', "missing required argument 'model'");
-  return compileModel(model, options);
 }
 
 async function compile([model]: readonly string[], values: OptionValues, session: Session): Promise<Outcome> {

@@ -2,8 +2,9 @@
 import type { CommandSpec } from '../command.js';
 import { COMPILE } from './compile.js';
 import { DUMP } from './dump.js';
+import { EXPLORE } from './explore.js';
 import { PROFILE } from './profile.js';
 import { RUN } from './run.js';
 import { VERIFY } from './verify.js';
 
-export const COMMANDS: readonly CommandSpec[] = [COMPILE, DUMP, RUN, VERIFY, PROFILE];
+export const COMMANDS: readonly CommandSpec[] = [COMPILE, DUMP, RUN, VERIFY, PROFILE, EXPLORE];

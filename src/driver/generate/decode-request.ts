@@ -60,3 +60,13 @@ function readHistogram(path: string, maxSteps: number): Histogram {
 function nameOf(files: RecogniseRequest): string {
   return basename('model' in files ? files.model : files.encoder).replace(/\.[^.]*$/, '');
 }
+
+/** Both ways of decoding that a model allows: with a derived cache (or its own), and by full recomputation. */
+export function prepareBoth(request: DecodeRequest, options: LoopOptions): PreparedDecode[] {
+  const recognised = recognise(request.files, request.flags);
+  const name = nameOf(request.files);
+  const cached = prepareDecode(name, recognised, 'auto', options);
+  // A source that carries its own state is never recomputed; one whose cache is refused is there once already.
+  if (recognised.source.kind === 'carried' || !cached.incremental) return [cached];
+  return [prepareDecode(name, recognised, 'off', options), cached];
+}

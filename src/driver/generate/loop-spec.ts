@@ -20,7 +20,7 @@ export function loopSpec(program: StepProgram, generation: Generation, outputs: 
   const firstState = 2 + contexts;
   const state = (next: number, start: Extract<StepParam, { role: 'state' }>['start']): StepParam => ({ role: 'state', next, start });
   const params: StepParam[] = [
-    state(0, { value: generation.bos }),
+    state(0, program.firstToken === undefined ? { value: generation.bos } : { result: program.firstToken }),
     state(1, { value: 0 }),
     ...program.context.map((result): StepParam => ({ role: 'context', result })),
     ...program.states.map((s, i) => state(2 + i, s.start.kind === 'zeros' ? { value: 0 } : { result: s.start.result })),

@@ -2,7 +2,7 @@
 // out to be integers are constants again. An operator that is not here needs numbers and says so.
 import { addDims, type Dim, floorDivideDim, multiplyDims, subtractDims } from '../../ir/dim.js';
 import type { NodeContext } from './context.js';
-import { cut } from './handlers/shape.js';
+import { cut } from './cut.js';
 import { type Extents, type Item, isValue } from './items.js';
 
 /** Dims and whether they are a scalar; undefined for what is computed at run time. */

@@ -3,79 +3,72 @@
 import { dtypeKind } from '../../base/dtype.js';
 import { createRandom, type Random } from '../../base/random.js';
 import { elementCount, fromNumbers, type HostTensor, toNumbers, zeros } from '../../base/tensor.js';
-import type { Graph, Value } from '../../ir/graph.js';
+import type { Graph } from '../../ir/graph.js';
 import type { TensorType } from '../../ir/type.js';
 import { GraphBuilder } from '../../ops/build.js';
 import { interpretGraph } from '../../ops/interpret.js';
 import type { Family } from './family.js';
-import type { CarriedSource, DecodeSource, StepState } from './model.js';
-import { copyValues } from './prologue.js';
-
-/** Values of the decoder graph that depend on its context parameters alone. */
-export interface Hoisted {
-  readonly params: readonly Value[];
-  readonly values: readonly Value[];
-}
-
-export interface Subject {
-  readonly family: Family;
-  readonly step: Graph;
-  readonly states: readonly StepState[];
-  readonly hoisted: Hoisted;
-  readonly source: DecodeSource;
-}
+import { type ContextPart, contextPart } from './context-part.js';
+import type { CarriedSource, StepState } from './model.js';
 
 /** Steps compared. */
 const STEPS = 6;
 /** Of the largest logit: sums in another order. */
 const TOLERANCE = 1e-4;
 
-/** The first difference from the decoder; undefined where there is none. */
-export function stepProblem(subject: Subject): string | undefined {
-  const { family, step, hoisted, source } = subject;
-  const random = createRandom(1);
-  const contexts = hoisted.params.map((v) => randomTensor(random, v.type));
-  const made = interpretGraph(hoistGraph(hoisted), contexts);
-  const tokens: number[][] = [];
-  const vocabulary = (step.body.results[0]?.type.shape[1] as number | undefined) ?? 1;
+/** The first difference of a step from the decoder it was made from; undefined where there is none. */
+export function stepProblem(part: ContextPart, step: Graph): string | undefined {
+  const { proof, parts, source } = part;
+  const { family } = proof;
   const { batch } = source.generation;
+  const vocabulary = (step.body.results[0]?.type.shape[1] as number | undefined) ?? 1;
+  const random = createRandom(1);
+  const draw = (): number[] => Array.from({ length: batch }, () => random.integer(0, vocabulary - 1));
+  const contexts = family.reference.body.params
+    .filter((_, i) => family.parameters[i]?.kind === 'context')
+    .map((v) => randomTensor(random, v.type));
+  // Columns of tokens: those of a prompt before the one that the first step takes.
+  const tokens = Array.from({ length: source.kind === 'prefix' ? family.first - 1 : 0 }, draw);
+  const made = contextValues(part, contexts, tokens);
   let own = source.kind === 'carried' ? startStates(random, source, family) : [];
-  let states: readonly HostTensor[] = subject.states.map((s, i) => widened(own[i], s));
+  let states = parts.states.map((s, i) => widened(s.kept === undefined ? own[i] : made.starts[i], s.state));
   for (let t = 0; t < Math.min(STEPS, family.max - family.first + 1); t++) {
-    tokens.push(Array.from({ length: batch }, () => random.integer(0, vocabulary - 1)));
-    const token = fromNumbers('i64', [batch, 1], tokens[t] ?? []);
-    const [logits, ...next] = interpretGraph(step, [token, fromNumbers('i64', [1], [t]), ...made, ...states]);
+    tokens.push(draw());
+    const token = columns(tokens.slice(-1), batch);
+    const [logits, ...next] = interpretGraph(step, [token, fromNumbers('i64', [1], [t]), ...made.contexts, ...states]);
     states = next;
-    const wanted = decoderResults(subject, tokens, contexts, own, t);
-    if (wanted === undefined) continue;
-    own = wanted.slice(1);
-    const problem = difference(logits, wanted[0]);
+    if (source.kind === 'prefix' && family.first + t < source.shortest) continue;
+    const seen = source.kind === 'prefix' ? columns(tokens, batch) : token;
+    const [wanted, ...after] = interpretGraph(family.at(family.first + t), [seen, ...contexts, ...own]);
+    own = after;
+    const problem = difference(logits, wanted);
     if (problem !== undefined) return `step ${t} of the derived program ${problem}: it is not used`;
   }
   return undefined;
 }
 
-/** What the decoder says at step t; undefined where a prefix decoder is not valid at that length. */
-function decoderResults(
-  { family, source }: Subject,
-  tokens: readonly (readonly number[])[],
-  contexts: readonly HostTensor[],
-  own: readonly HostTensor[],
-  t: number,
-): readonly HostTensor[] | undefined {
-  const { batch } = source.generation;
-  if (source.kind === 'prefix' && t + 1 < source.shortest) return undefined;
-  const seen = source.kind === 'prefix' ? tokens : tokens.slice(-1);
-  const rows = Array.from({ length: batch }, (_, n) => seen.map((step) => step[n] ?? 0)).flat();
-  const input = fromNumbers('i64', [batch, seen.length], rows);
-  return interpretGraph(family.at(family.first + t), [input, ...contexts, ...own]);
+/** i64 [N, columns] */
+function columns(tokens: readonly (readonly number[])[], batch: number): HostTensor {
+  const rows = Array.from({ length: batch }, (_, n) => tokens.map((column) => column[n] ?? 0));
+  return fromNumbers('i64', [batch, tokens.length], rows.flat());
 }
 
-function hoistGraph({ params, values }: Hoisted): Graph {
+/** What the prologue would make for the step from these contexts and the tokens before the first step. */
+function contextValues(
+  part: ContextPart,
+  contexts: readonly HostTensor[],
+  tokens: readonly (readonly number[])[],
+): { readonly contexts: readonly HostTensor[]; readonly starts: readonly (HostTensor | undefined)[] } {
   const builder = new GraphBuilder('context');
-  const given = new Map(params.map((v) => [v, builder.input(v.name, v.type)] as const));
-  const results = copyValues(builder, values, given);
-  return builder.finish(results, values.map((v) => v.name));
+  const params = contexts.map(({ dtype, shape }, i) => builder.input(`context.${i}`, { dtype, shape }));
+  const { batch } = part.source.generation;
+  const prompt = builder.input('prompt', { dtype: 'i64', shape: [batch, tokens.length + 1] });
+  const values = contextPart(builder, part, params, prompt);
+  const given = values.starts.flatMap((v) => (v === undefined ? [] : [v]));
+  const graph = builder.finish([...values.contexts, ...given], []);
+  const results = [...interpretGraph(graph, [...contexts, columns([...tokens, new Array<number>(batch).fill(0)], batch)])];
+  const made = results.splice(0, values.contexts.length);
+  return { contexts: made, starts: values.starts.map((v) => (v === undefined ? undefined : results.shift())) };
 }
 
 /** States of the decoder itself before its first step. */

@@ -2,12 +2,11 @@
 // Either gives a program that has been compared with the decoder on random tokens, or says why there is none.
 import { NeffcError } from '../../base/diagnostic.js';
 import { elementCount } from '../../base/tensor.js';
-import type { Value } from '../../ir/graph.js';
 import { StepEmitter } from './emit.js';
 import { type Family, familyOf } from './family.js';
-import { type Hoisted, stepProblem } from './check.js';
+import { stepProblem } from './check.js';
+import { type ContextPart, prologueOf } from './context-part.js';
 import type { CarriedSource, DecodeSource, PrefixSource, Refusal, StepProgram, StepState } from './model.js';
-import { Continuation, copyValues } from './prologue.js';
 import { type Proof, prove } from './prove.js';
 import { refuse, Refused } from './refusal.js';
 import { StepParts } from './step-parts.js';
@@ -67,11 +66,10 @@ function program(source: DecodeSource, proof: Proof, incremental: boolean): Step
     part.next = next;
   }
   const step = parts.finish(row);
-  const hoisted = hoist(family, [...parts.contexts.keys()]);
-  const made = prologue(source, hoisted, parts);
-  const problem = stepProblem({ family, step, states: parts.states.map((s) => s.state), hoisted, source });
+  const context: ContextPart = { proof, parts, source };
+  const problem = stepProblem(context, step);
   if (problem !== undefined) refuse(undefined, problem);
-  return { ...made, step, incremental, notes: [...proof.notes] };
+  return { ...prologueOf(context), step, incremental, notes: [...proof.notes] };
 }
 
 /** States of the decoder as buffers of the greatest length. */
@@ -82,28 +80,4 @@ function carriedStates(source: CarriedSource, family: Family): StepState[] {
     if (tokenAxis !== undefined) shape[tokenAxis] = family.max;
     return { name, dtype, shape, start: start.kind === 'empty' ? { kind: 'zeros' } : start };
   });
-}
-
-function hoist(family: Family, values: readonly Value[]): Hoisted {
-  const params = family.reference.body.params.filter((_, i) => family.parameters[i]?.kind === 'context');
-  return { params, values };
-}
-
-/** Contexts first, then the starts of states, each once. */
-function prologue(source: DecodeSource, hoisted: Hoisted, parts: StepParts): Pick<StepProgram, 'prologue' | 'context' | 'states'> {
-  const chain = new Continuation(source.prologue);
-  const given = new Map(hoisted.params.map((v, i) => [v, chain.result(source.context[i] ?? 0)] as const));
-  const results = copyValues(chain.builder, hoisted.values, given);
-  const context = results.map((_, i) => i);
-  const names = hoisted.values.map((v) => parts.contexts.get(v)?.name ?? '');
-  const states = parts.states.map(({ state }): StepState => {
-    if (state.start.kind === 'zeros') return state;
-    const value = chain.result(state.start.result);
-    const own = value.type.shape as readonly number[];
-    const high = state.shape.map((dim, i) => dim - (own[i] ?? dim));
-    results.push(chain.builder.one('pad', [value], { low: high.map(() => 0), high, mode: 'constant', value: 0 }));
-    names.push(state.name);
-    return { ...state, start: { kind: 'prologue', result: results.length - 1 } };
-  });
-  return { prologue: chain.finish(results, names), context, states };
 }

@@ -26,7 +26,7 @@ function windowOf(em: StepEmitter, v: Value, axis: number, from: number, to: num
   if (own.ahead > 0 || to > 0) return throughElementwise(em, v, node, axis, from, to);
   const row = em.emit(v, new Map([[axis, 'row']]));
   if (from === 0 && to === 0) return row;
-  const all = em.parts.history(row, axis, -from);
+  const all = em.parts.history(v, row, axis, -from);
   return to === 0 ? all : em.parts.cut(all, axis, 0, to - from + 1);
 }
 
@@ -78,7 +78,7 @@ const ROWS: Readonly<Record<string, Rows>> = {
   },
   cumsum(em, node, axis) {
     const [x] = node.inputs as readonly [Value];
-    const { before, after } = em.parts.runningSum(em.emit(x, new Map([[axis, 'row']])));
+    const { before, after } = em.parts.runningSum(x, em.emit(x, new Map([[axis, 'row']])), axis);
     return node.attrs.exclusive === true ? before : after;
   },
 };

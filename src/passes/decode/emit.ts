@@ -3,7 +3,7 @@
 // padded step); a constant with a token axis gives its row by a gather; what depends on the context alone is made by the
 // prologue. Nothing is decided here about soundness.
 import { constantOf, type Node, producer, type Value } from '../../ir/graph.js';
-import { elementCount, tensorType } from '../../ir/type.js';
+import { elementCount } from '../../ir/type.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import { axisAt, isMerged, isPlain, type TokenAxis } from './axes.js';
 import { emitAttention } from './emit-attention.js';
@@ -127,15 +127,19 @@ export class StepEmitter {
 
   private append(v: Value, axis: TokenAxis): Value {
     const row = this.emit(v, new Map([[axis.axis, 'row']]));
-    const shape = (v.type.shape as readonly number[]).with(axis.axis, this.max);
-    return this.parts.cache(tensorType(v.type.dtype, shape), axis.axis, row, v.name);
+    return this.parts.cache(v, axis.axis, row);
   }
 
   private parameter(v: Value, index: number, f: Facts, form: Form): Value {
     const kind = this.proof.family.parameters[index];
     if (kind?.kind === 'context') return this.parts.context(v);
-    if (kind?.kind === 'state') return this.rowsOf(this.parts.state(kind.index), f, form);
     const [axis] = f.axes;
+    if (kind?.kind === 'state') {
+      // A buffer has room for the row of this step, which the decoder's input has not.
+      const buffer = this.parts.state(kind.index);
+      const all = axis === undefined ? buffer : this.parts.cut(buffer, axis.axis, 0, this.max + axis.extra);
+      return this.rowsOf(all, f, form);
+    }
     return axis === undefined || form.get(axis.axis) === 'row' ? this.parts.token : this.append(v, axis);
   }
 
@@ -234,10 +238,18 @@ export class StepEmitter {
     return this.builder.one('slice', [row], { ...node.attrs, starts, sizes });
   }
 
+  /** Room for one more row. */
+  private widened(value: Value, axis: number): Value {
+    const none = value.type.shape.map(() => 0);
+    return this.builder.one('pad', [value], { low: none, high: none.with(axis, 1), mode: 'constant', value: 0 });
+  }
+
   private appended(node: Node, axis: number): Value {
     const [past, added] = node.inputs;
     if (past === undefined || added === undefined) return refuse(node, 'an operand is missing');
-    const buffer = this.whole(past);
+    const index = this.proof.family.reference.body.params.indexOf(past);
+    const kind = this.proof.family.parameters[index];
+    const buffer = kind?.kind === 'state' ? this.parts.state(kind.index) : this.widened(this.whole(past), axis);
     return this.parts.put(buffer, axis, this.whole(added));
   }
 }

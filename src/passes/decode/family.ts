@@ -54,13 +54,14 @@ const memoised = (make: (length: number) => Graph): ((length: number) => Graph) 
 };
 
 function prefixFamily(source: PrefixSource): Family {
-  const max = source.generation.maxSteps;
+  const first = source.prompt?.length ?? 1;
+  const max = first + source.generation.maxSteps - 1;
   const at = memoised((length) => source.decoderAt(length));
   return {
     max,
-    first: 1,
+    first,
     reference: at(max),
-    lengths: lengthsBetween(source.shortest, max - 1),
+    lengths: lengthsBetween(Math.max(first, source.shortest), max - 1),
     parameters: [{ kind: 'token' }, ...contexts(source)],
     axes: [[plainAxis(1)], ...source.context.map(() => [])],
     carried: false,

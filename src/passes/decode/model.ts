@@ -92,6 +92,8 @@ export interface StepProgram {
   readonly prologue: Graph;
   readonly context: readonly number[];
   readonly states: readonly StepState[];
+  /** Result of the prologue, i64 [N, 1], that is the first step's token; `bos` where there is none. */
+  readonly firstToken?: number;
   readonly step: Graph;
   /** Whether a step computes one row (cache) or all positions up to the maximum. */
   readonly incremental: boolean;

@@ -21,6 +21,8 @@ export interface Proof {
   readonly notes: readonly string[];
   /** The partner of a constant of the reference at a length; refuses where there is none. */
   constantAt(v: Value, length: number): Constant;
+  /** The partner of any value at a length; refuses where there is none. */
+  partnerAt(v: Value, length: number): Value;
 }
 
 /** Graphs of one other length, paired with the reference. */
@@ -69,16 +71,18 @@ export function prove(family: Family): Proof {
     const problem = lengthProblem(pairs, facts, max, length);
     if (problem !== undefined) refuse(problem.node, `at ${length} tokens ${problem.reason}`);
   }
+  const partnerAt = (v: Value, length: number): Value =>
+    (length === max ? v : pairedAt(length).partners.get(v)) ??
+    refuse(producer(v), `a value of the graph is not found at ${length} tokens`);
   return {
     family,
     facts,
     plans,
     notes: [...notes],
     constantAt(v, length) {
-      const partner = length === max ? v : pairedAt(length).partners.get(v);
-      const constant = partner && constantOf(partner);
-      return constant ?? refuse(undefined, `a constant of the graph is not found at ${length} tokens`);
+      return constantOf(partnerAt(v, length)) ?? refuse(undefined, `a constant is none at ${length} tokens`);
     },
+    partnerAt,
   };
 }
 

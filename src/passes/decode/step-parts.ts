@@ -10,8 +10,19 @@ import type { Facts } from './facts.js';
 import type { Family } from './family.js';
 import type { StepState } from './model.js';
 
+/** What a state holds of a value of the decoder with a token axis, so that a prompt's share can be computed. */
+export interface Kept {
+  readonly value: Value;
+  readonly axis: number;
+  /** All rows so far, the last `depth` of them, or their sum. */
+  readonly what: 'rows' | 'window' | 'sum';
+  readonly depth: number;
+}
+
 export interface PartState {
   readonly state: StepState;
+  /** Undefined for states of the decoder itself. */
+  readonly kept: Kept | undefined;
   readonly param: Value;
   next: Value | undefined;
 }
@@ -36,17 +47,18 @@ export class StepParts {
     for (const state of given) this.add(state);
   }
 
-  private add(state: StepState): PartState {
+  private add(state: StepState, kept?: Kept): PartState {
     const param = this.builder.param(tensorType(state.dtype, state.shape), state.name);
-    const part: PartState = { state, param, next: undefined };
+    const part: PartState = { state, kept, param, next: undefined };
     this.states.push(part);
     return part;
   }
 
-  private fresh(type: TensorType, name: string): PartState {
+  private fresh(type: TensorType, kept: Kept): PartState {
+    const { name } = kept.value;
     const shape = type.shape as readonly number[];
-    const unique = `${name === '' ? 'cache' : name}.${this.states.length}`;
-    return this.add({ name: unique, dtype: type.dtype, shape, start: { kind: 'zeros' } });
+    const unique = `${name === '' ? kept.what : name}.${this.states.length}`;
+    return this.add({ name: unique, dtype: type.dtype, shape, start: { kind: 'zeros' } }, kept);
   }
 
   /** i64 [1]: place of this step's token among all tokens, those of a prompt included. */
@@ -66,9 +78,11 @@ export class StepParts {
     return (this.states[index] as PartState).param;
   }
 
-  /** A state of zeros that gets this row along `axis`: all rows so far, this one included. */
-  cache(type: TensorType, axis: number, row: Value, name: string): Value {
-    const part = this.fresh(type, name);
+  /** A state of zeros that gets this row of a value along `axis`: all rows so far, this one included. */
+  cache(value: Value, axis: number, row: Value): Value {
+    const { dtype, shape } = value.type;
+    const type = tensorType(dtype, (shape as readonly number[]).with(axis, this.family.max));
+    const part = this.fresh(type, { value, axis, what: 'rows', depth: this.family.max });
     part.next = this.put(part.param, axis, row);
     return part.next;
   }
@@ -104,11 +118,12 @@ export class StepParts {
     return known;
   }
 
-  /** The last `depth` rows before this one, zero before the first token, and this one. */
-  history(row: Value, axis: number, depth: number): Value {
+  /** The last `depth` rows of a value before this one, zero before the first token, and this one. */
+  history(value: Value, row: Value, axis: number, depth: number): Value {
     const { builder } = this;
     const shape = row.type.shape as readonly number[];
-    const part = this.fresh(tensorType(row.type.dtype, shape.with(axis, depth)), 'rows');
+    const type = tensorType(row.type.dtype, shape.with(axis, depth));
+    const part = this.fresh(type, { value, axis, what: 'window', depth });
     const all = builder.one('concat', [part.param, row], { axis });
     part.next = this.cut(all, axis, 1, depth);
     return all;
@@ -120,9 +135,9 @@ export class StepParts {
     return this.builder.one('slice', [value], { starts, sizes: shape.with(axis, size), steps: shape.map(() => 1) });
   }
 
-  /** The sum of this and all rows before: before and after adding this one. */
-  runningSum(row: Value): { readonly before: Value; readonly after: Value } {
-    const part = this.fresh(row.type, 'sum');
+  /** The sum of all rows of a value, before and after adding this one. */
+  runningSum(value: Value, row: Value, axis: number): { readonly before: Value; readonly after: Value } {
+    const part = this.fresh(row.type, { value, axis, what: 'sum', depth: 1 });
     part.next = this.builder.one('add', [part.param, row]);
     return { before: part.param, after: part.next };
   }

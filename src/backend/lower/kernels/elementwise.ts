@@ -138,6 +138,8 @@ const ACT_UNARY: Readonly<Record<string, ActFunction>> = {
 
 const isInt = (v: View): boolean => !['f32', 'bf16', 'f16', 'f8e4m3fn', 'f8e4m3fnuz', 'f8e5m2', 'f8e5m2fnuz'].includes(v.dtype);
 
+const isUnsigned = (v: View): boolean => v.dtype.startsWith('u') || v.dtype === 'bool';
+
 const unary: Kernel = (c, node) => {
   elementwise(c, node, (dst, [x]) => {
     const src = (x as Operand).view;
@@ -155,11 +157,18 @@ const unary: Kernel = (c, node) => {
 /** Operators that are exact on integers go to DVE. */
 const INTEGER_UNARY: Readonly<Record<string, (c: LowerContext, dst: View, src: View) => void>> = {
   abs: (c, dst, src) => {
+    if (isUnsigned(src)) {
+      c.b.copy(dst, src);
+      return;
+    }
     const negated = c.b.sbuf('negated', src.dtype, viewShape(src), laneAxes(dst));
     c.b.tensorScalar('multiply', negated, src, -1, { integer: true });
     c.b.tensorTensor('max', dst, src, negated);
   },
-  sign: (c, dst, src) => c.b.tensorScalar('max', dst, src, -1, { op1: 'min', s1: 1, integer: true }),
+  sign: (c, dst, src) => {
+    if (isUnsigned(src)) c.b.tensorScalar('min', dst, src, 1, { integer: true });
+    else c.b.tensorScalar('max', dst, src, -1, { op1: 'min', s1: 1, integer: true });
+  },
   relu: (c, dst, src) => c.b.tensorScalar('max', dst, src, 0, { integer: true }),
   square: (c, dst, src) => c.b.tensorTensor('multiply', dst, src, src),
   floor: (c, dst, src) => c.b.copy(dst, src),

@@ -120,12 +120,14 @@ const layerNorm: Kernel = (c, node) => {
   overRows(c, x, out, along, (source, target, lanes) => {
     const src = asRows(source, lanes, along.length);
     const dst = asRows(target, lanes, along.length);
-    const normalised = node.op === 'rms_norm' ? rms(c, dst, src, epsilon) : standardise(c, dst, src, epsilon);
+    const last = node.attrs.scale !== true && node.attrs.bias !== true;
+    const home = last || dst.dtype === 'f32' ? dst : c.b.sbuf('normalised', 'f32', viewShape(dst), [0]);
+    const normalised = node.op === 'rms_norm' ? rms(c, home, src, epsilon) : standardise(c, home, src, epsilon);
     affine(c, node, dst, normalised, along.length);
   });
 };
 
-/** (src - mean) / sqrt(var + epsilon), in dst where it may hold it. */
+/** dst = (src - mean) / sqrt(var + epsilon); gives dst. */
 function standardise(c: LowerContext, dst: View, src: View, epsilon: number): View {
   const [lanes = 1, rows = 1, n = 1] = viewShape(src);
   const pieces = Math.ceil(n / STATS_ROW);
@@ -160,7 +162,7 @@ function forPanels(c: LowerContext, dst: View, src: View, m: 'BN_STATS' | 'BN_AG
   }
 }
 
-/** src / sqrt(mean(src^2) + epsilon). */
+/** dst = src / sqrt(mean(src^2) + epsilon); gives dst. */
 function rms(c: LowerContext, dst: View, src: View, epsilon: number): View {
   const [lanes = 1, rows = 1, n = 1] = viewShape(src);
   const squares = c.b.sbuf('squares', 'f32', viewShape(src), [0]);
@@ -177,7 +179,7 @@ function rms(c: LowerContext, dst: View, src: View, epsilon: number): View {
   return dst;
 }
 
-/** dst = normalised * scale + bias, both constant over rows: replicated over partitions once. */
+/** dst = normalised * scale + bias, both constant over rows: replicated over partitions once. Rounds to dst's type once. */
 function affine(c: LowerContext, node: Node, dst: View, normalised: View, along: number): void {
   const shape = viewShape(normalised);
   const [lanes = 1, , n = 1] = shape;
@@ -186,9 +188,11 @@ function affine(c: LowerContext, node: Node, dst: View, normalised: View, along:
     const wide = c.fetchBroadcast(v, [lanes, ...new Array(Math.max(0, along - own)).fill(1), ...c.shape(v)], [0]);
     return broadcastView(reshapeView(wide, [lanes, 1, n]) as View, shape);
   };
-  let at = 1;
-  if (node.attrs.scale === true) c.b.tensorTensor('multiply', dst, normalised, row(node.inputs[at++] as Value));
-  if (node.attrs.bias === true) c.b.tensorTensor('add', dst, dst, row(node.inputs[at] as Value));
+  const [, first, second] = node.inputs as readonly Value[];
+  const scale = node.attrs.scale === true ? first : undefined;
+  const bias = node.attrs.bias === true ? (scale === undefined ? first : second) : undefined;
+  if (scale !== undefined) c.b.tensorTensor('multiply', bias === undefined ? dst : normalised, normalised, row(scale));
+  if (bias !== undefined) c.b.tensorTensor('add', dst, normalised, row(bias));
 }
 
 export const NORMALIZE: Readonly<Record<string, Kernel>> = { softmax, log_softmax: softmax, layer_norm: layerNorm, rms_norm: layerNorm };

@@ -1,5 +1,6 @@
 // Pooling: channels on partitions, a window is four dims of one access pattern that a reduction takes at once. Padding is a
 // border of the operation's neutral element.
+import type { Attrs } from '../../../ir/constant.js';
 import type { LowerContext } from '../context.js';
 import type { Kernel } from '../kernel.js';
 import { sliceAxis, viewShape, type View } from '../view.js';
@@ -27,15 +28,35 @@ const avgPool: Kernel = (c, node) => {
   inBands(c, node, w, (band) => {
     const sums = c.b.sbuf('sum', 'f32', viewShape(band.out), [1]);
     reduceWindows(c, w, band, 0, 'add', sums);
-    if (node.attrs.include_pad === true || !hasPadding(w)) c.b.activate('copy', band.out, sums, { scale: 1 / area });
-    else scaleByCounts(c, w, band, sums);
+    const counted = countedRange(node.attrs, w);
+    if (coversAll(w, counted)) c.b.activate('copy', band.out, sums, { scale: 1 / area });
+    else scaleByCounts(c, w, band, sums, counted);
   });
 };
 
-function hasPadding(w: Window): boolean {
-  const reach = (size: number, out: number, stride: number, kernel: number, dilation: number, low: number): boolean =>
-    low > 0 || (out - 1) * stride + (kernel - 1) * dilation - low >= size;
-  return reach(w.in.h, w.out.h, w.stride.h, w.kernel.h, w.dilation.h, w.low.h) || reach(w.in.w, w.out.w, w.stride.w, w.kernel.w, w.dilation.w, w.low.w);
+/** Positions [from, to) of an axis that an average counts. */
+interface Counted {
+  readonly h: readonly [from: number, to: number];
+  readonly w: readonly [from: number, to: number];
+}
+
+/** The input, or with include_pad the padding too, except for what rounding the output size up has added to it. */
+function countedRange(attrs: Attrs, w: Window): Counted {
+  if (attrs.include_pad !== true) return { h: [0, w.in.h], w: [0, w.in.w] };
+  const spatial = (name: string): { h: number; w: number } => {
+    const list = (attrs[name] as readonly number[] | undefined) ?? [];
+    return list.length >= 2 ? { h: list[0] ?? 0, w: list[1] ?? 0 } : { h: 0, w: list[0] ?? 0 };
+  };
+  const high = spatial('high');
+  const beyond = spatial('uncounted');
+  return { h: [-w.low.h, w.in.h + high.h - beyond.h], w: [-w.low.w, w.in.w + high.w - beyond.w] };
+}
+
+/** Whether every window lies in what is counted. */
+function coversAll(w: Window, { h, w: v }: Counted): boolean {
+  const inside = ([from, to]: readonly [number, number], out: number, stride: number, kernel: number, dilation: number, low: number): boolean =>
+    from <= -low && (out - 1) * stride + (kernel - 1) * dilation - low < to;
+  return inside(h, w.out.h, w.stride.h, w.kernel.h, w.dilation.h, w.low.h) && inside(v, w.out.w, w.stride.w, w.kernel.w, w.dilation.w, w.low.w);
 }
 
 /** dst = reduction over each window of the (padded) planes. */
@@ -55,14 +76,14 @@ function reduceWindows(c: LowerContext, w: Window, band: Band, bits: number, op:
   c.b.reduce(op, target, windows, [4, 5]);
 }
 
-/** An average that leaves out the padding divides by what each window really covers. */
-function scaleByCounts(c: LowerContext, w: Window, band: Band, sums: View): void {
+/** Divides by how many counted positions each window covers. */
+function scaleByCounts(c: LowerContext, w: Window, band: Band, sums: View, counted: Counted): void {
   const rows = viewShape(sums)[2] ?? 1;
-  const covered = (o: number, stride: number, low: number, kernel: number, dilation: number, size: number): number => {
+  const covered = (o: number, stride: number, low: number, kernel: number, dilation: number, [from, to]: readonly [number, number]): number => {
     let count = 0;
     for (let k = 0; k < kernel; k++) {
       const i = o * stride - low + k * dilation;
-      if (i >= 0 && i < size) count++;
+      if (i >= from && i < to) count++;
     }
     return count;
   };
@@ -77,8 +98,8 @@ function scaleByCounts(c: LowerContext, w: Window, band: Band, sums: View): void
     }
     return found;
   };
-  const vertical = runs(band.outRow, rows, (o) => covered(o, w.stride.h, w.low.h, w.kernel.h, w.dilation.h, w.in.h));
-  const horizontal = runs(0, w.out.w, (o) => covered(o, w.stride.w, w.low.w, w.kernel.w, w.dilation.w, w.in.w));
+  const vertical = runs(band.outRow, rows, (o) => covered(o, w.stride.h, w.low.h, w.kernel.h, w.dilation.h, counted.h));
+  const horizontal = runs(0, w.out.w, (o) => covered(o, w.stride.w, w.low.w, w.kernel.w, w.dilation.w, counted.w));
   for (const [r, high, a] of vertical) {
     for (const [v, wide, b] of horizontal) {
       const at = (x: View): View => sliceAxis(sliceAxis(x, 2, r, high), 3, v, wide);

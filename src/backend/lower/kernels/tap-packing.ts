@@ -127,10 +127,12 @@ export function padded(c: LowerContext, w: Window, input: View, inRow: number, r
   const [n = 1, channels = 1, stored = 1, columns = 1] = viewShape(input);
   const view = c.b.sbuf('padded', input.dtype, [n, channels, high, wide], [1]);
   const from = Math.max(0, top - inRow);
-  const to = Math.min(stored, top - inRow + high);
-  const left = w.low.w;
-  const taken = Math.min(columns, wide - left);
-  const at = from + inRow - top;
+  const to = Math.max(from, Math.min(stored, top - inRow + high));
+  const at = Math.min(high, from + inRow - top);
+  // A window may start right of the first column: those left of it are skipped.
+  const left = Math.min(wide, Math.max(0, w.low.w));
+  const skipped = Math.max(0, -w.low.w);
+  const taken = Math.max(0, Math.min(columns - skipped, wide - left));
   const whole = at === 0 && to - from === high && left === 0 && taken === wide;
   if (!whole) {
     const bands: [number, number, number, number][] = [
@@ -141,7 +143,7 @@ export function padded(c: LowerContext, w: Window, input: View, inRow: number, r
     }
   }
   if (to > from && taken > 0) {
-    move(c.b, sliceView(view, [0, 0, at, left], [n, channels, to - from, taken]), sliceView(input, [0, 0, from, 0], [n, channels, to - from, taken]), false);
+    move(c.b, sliceView(view, [0, 0, at, left], [n, channels, to - from, taken]), sliceView(input, [0, 0, from, skipped], [n, channels, to - from, taken]), false);
   }
   return view;
 }

@@ -4,6 +4,7 @@
 import { type Dim, multiplyDims } from '../../../ir/dim.js';
 import type { Value } from '../../../ir/graph.js';
 import type { Handler, HandlerTable, NodeContext } from '../context.js';
+import { type Cut, cut } from '../cut.js';
 import { extentsOf, shapeOperand } from '../extents.js';
 
 const shape: Handler = (c) => {
@@ -143,22 +144,6 @@ function evenPieces(c: NodeContext, total: number, count: number): readonly numb
     throw c.bad(`it has ${c.node.outputs.length} outputs for ${count} pieces`);
   const each = Math.ceil(total / count);
   return Array.from({ length: c.bounded(count) }, (_, i) => Math.max(0, Math.min(each, total - i * each)));
-}
-
-interface Cut {
-  readonly start: number;
-  readonly size: number;
-  readonly step: number;
-}
-
-/** Bounds as numpy takes them: counted from the end where negative, clamped to the dim. */
-export function cut(dim: number, start: number, end: number, step: number): Cut {
-  const [low, high] = step > 0 ? [0, dim] : [-1, dim - 1];
-  const clamped = (bound: number) => Math.min(Math.max(bound < 0 ? bound + dim : bound, low), high);
-  // With a negative step a start before the first element is the first element's place less one: nothing is taken.
-  const from = clamped(start);
-  const count = Math.max(0, Math.ceil((clamped(end) - from) / step));
-  return { start: count === 0 ? 0 : from, size: count, step };
 }
 
 const slice: Handler = (c) => {
