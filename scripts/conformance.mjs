@@ -42,19 +42,25 @@ function caseFolders(folder) {
   if (here.length > 0) return here;
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .flatMap((entry) => conformanceCases(join(folder, entry.name)).map((name) => join(folder, entry.name, name)));
+    .flatMap((entry) =>
+      conformanceCases(join(folder, entry.name)).map((name) => join(folder, entry.name, name)),
+    );
 }
 
 /** Counts by key, most first, as `12 Name`. */
 function tally(keys) {
   const counts = new Map();
   for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([key, count]) => `${count} ${key}`);
+  return [...counts]
+    .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
+    .map(([key, count]) => `${count} ${key}`);
 }
 
 const unpacked = statSync(source).isFile() ? unpack(source) : undefined;
 try {
-  const folders = caseFolders(unpacked ?? source).filter((folder) => folder.split(/[\\/]/).at(-1).includes(values.only));
+  const folders = caseFolders(unpacked ?? source).filter((folder) =>
+    folder.split(/[\\/]/).at(-1).includes(values.only),
+  );
   const results = [];
   await runPool(folders, {
     script: new URL('./conformance-worker.mjs', import.meta.url),
@@ -65,16 +71,24 @@ try {
     onResult: (folder, result) => {
       const name = folder.split(/[\\/]/).at(-1);
       results.push({ name, ...result });
-      if (result.verdict === 'failed') console.log(`FAIL ${name}: ${values.verbose ? result.reason : result.reason.split('\n')[0]}`);
-      else if (values.verbose) console.log(`${result.verdict === 'passed' ? 'ok  ' : 'skip'} ${name}${result.reason ? `: ${result.reason}` : ''}${result.hostOperators?.length ? ` (host: ${result.hostOperators.join(', ')})` : ''}`);
+      if (result.verdict === 'failed')
+        console.log(`FAIL ${name}: ${values.verbose ? result.reason : result.reason.split('\n')[0]}`);
+      else if (values.verbose)
+        console.log(
+          `${result.verdict === 'passed' ? 'ok  ' : 'skip'} ${name}${result.reason ? `: ${result.reason}` : ''}${result.hostOperators?.length ? ` (host: ${result.hostOperators.join(', ')})` : ''}`,
+        );
     },
   });
   const of = (verdict) => results.filter((r) => r.verdict === verdict);
   const hosted = of('passed').filter((r) => r.hostOperators.length > 0);
   const operators = tally(hosted.flatMap((r) => [...new Set(r.hostOperators)]));
   console.log(`refused: ${tally(of('refused').map((r) => r.reason.split(':')[0])).join(', ') || 'none'}`);
-  console.log(`passed with host operators: ${hosted.length}${operators.length > 0 ? ` (${operators.join(', ')})` : ''}`);
-  console.log(`${of('passed').length} passed, ${of('failed').length} failed, ${of('refused').length} skipped`);
+  console.log(
+    `passed with host operators: ${hosted.length}${operators.length > 0 ? ` (${operators.join(', ')})` : ''}`,
+  );
+  console.log(
+    `${of('passed').length} passed, ${of('failed').length} failed, ${of('refused').length} skipped`,
+  );
   process.exitCode = of('failed').length > 0 ? 1 : 0;
 } finally {
   if (unpacked !== undefined) rmSync(unpacked, { recursive: true, force: true });

@@ -58,8 +58,8 @@ export function compileGraph(graph: Graph, target: Target, options: BackendOptio
   if (options.check === true) verifyLowered(program, target);
   const placed = placeProgram(program, [], target, options.level);
   const section = placed.sections[0] as PlacedSection;
-  stage('schedule', section.schedule);
-  stage('allocate', section.memory);
+  stage('schedule', section);
+  stage('allocate', section);
   const table = new VariableTable(section.memory.scratchBytes);
   for (const p of program.inputs) table.add(p.buffer, { name: p.name, kind: 'input', bytes: p.buffer.bytes });
   for (const p of program.outputs) table.add(p.buffer, { name: p.name, kind: 'output', bytes: p.buffer.bytes });

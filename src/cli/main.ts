@@ -9,8 +9,7 @@ import type { Terminal } from './environment.js';
 /** What a worker says to this thread. */
 export type Message =
   /** A file is about to be put in its place, or is there. */
-  | { readonly writing: boolean }
-  | { readonly exitCode: number };
+  { readonly writing: boolean } | { readonly exitCode: number };
 
 export interface WorkerInput {
   readonly argv: readonly string[];

@@ -9,7 +9,8 @@ function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const replaced = (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
       let best = Math.min(replaced, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, (before[j - 2] ?? 0) + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        best = Math.min(best, (before[j - 2] ?? 0) + 1);
       row.push(best);
     }
     before = last;
@@ -35,5 +36,7 @@ export function nearestName(given: string, names: readonly string[]): string | u
 /** `did you mean inf2?` where something is near, else the list. */
 export function suggestion(given: string, names: readonly string[]): string {
   const near = nearestName(given, names);
-  return near === undefined ? `one of: ${names.join(', ')}` : `did you mean ${near}? (one of: ${names.join(', ')})`;
+  return near === undefined
+    ? `one of: ${names.join(', ')}`
+    : `did you mean ${near}? (one of: ${names.join(', ')})`;
 }

@@ -13,11 +13,20 @@ import { suggestion } from './nearest.js';
 export function splitPair(text: string, option: string): readonly [name: string, value: string] {
   const at = text.lastIndexOf('=');
   if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
-  throw usageError('E2002', `${option} ${text}: it takes NAME=VALUE`, undefined, 'NAME may be the 0-based position');
+  throw usageError(
+    'E2002',
+    `${option} ${text}: it takes NAME=VALUE`,
+    undefined,
+    'NAME may be the 0-based position',
+  );
 }
 
 /** Parser of an integer within bounds. */
-export function integerOption(option: string, min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+export function integerOption(
+  option: string,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
   return (text) => {
     const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
     if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
@@ -39,18 +48,31 @@ export function choiceOption<T extends string>(option: string, names: readonly T
   return (text) => {
     const found = names.find((name) => name === text);
     if (found !== undefined) return found;
-    throw usageError('E2002', `${option} ${text}: there is no such choice`, undefined, suggestion(text, names));
+    throw usageError(
+      'E2002',
+      `${option} ${text}: there is no such choice`,
+      undefined,
+      suggestion(text, names),
+    );
   };
 }
 
 /** Collects the values of an option that may be repeated. */
-export function repeated<T>(parse: (text: string) => T): (text: string, before: readonly T[] | undefined) => readonly T[] {
+export function repeated<T>(
+  parse: (text: string) => T,
+): (text: string, before: readonly T[] | undefined) => readonly T[] {
   return (text, before = []) => [...before, parse(text)];
 }
 
 /** Collects words separated by commas, over all uses of the option. */
 export function words(text: string, before: readonly string[] = []): readonly string[] {
-  return [...before, ...text.split(',').map((word) => word.trim()).filter((word) => word !== '')];
+  return [
+    ...before,
+    ...text
+      .split(',')
+      .map((word) => word.trim())
+      .filter((word) => word !== ''),
+  ];
 }
 
 /** One `--input-shape`: the shapes of an input, more than one for buckets. */
@@ -66,10 +88,16 @@ const SHAPE_HINT = 'as in image=1x3x224x224, 0=1x128:i64, length=scalar:i64, ima
 export function parseShape(text: string): ShapeOption {
   const [name, value] = splitPair(text, '--input-shape');
   const [dims = '', type, ...rest] = value.split(':');
-  const refuse = (what: string) => usageError('E2002', `--input-shape ${text}: ${what}`, undefined, SHAPE_HINT);
+  const refuse = (what: string) =>
+    usageError('E2002', `--input-shape ${text}: ${what}`, undefined, SHAPE_HINT);
   if (rest.length > 0) throw refuse('there is more than one type');
   if (type !== undefined && !isDType(type)) {
-    throw usageError('E2002', `--input-shape ${text}: there is no type '${type}'`, undefined, suggestion(type, Object.keys(DTYPES)));
+    throw usageError(
+      'E2002',
+      `--input-shape ${text}: there is no type '${type}'`,
+      undefined,
+      suggestion(type, Object.keys(DTYPES)),
+    );
   }
   const shapes = dims.split(',').map((one) => {
     if (one === 'scalar') return [];
@@ -85,7 +113,13 @@ export function parseTarget(text: string): Target {
   const builtin = BUILTIN_TARGETS.find((t) => t.name === text);
   if (builtin !== undefined) return builtin;
   const names = BUILTIN_TARGETS.map((t) => t.name);
-  if (!/[./\\]/.test(text)) throw usageError('E2003', `there is no target ${text}`, undefined, `${suggestion(text, names)}, or a JSON file`);
+  if (!/[./\\]/.test(text))
+    throw usageError(
+      'E2003',
+      `there is no target ${text}`,
+      undefined,
+      `${suggestion(text, names)}, or a JSON file`,
+    );
   return loadTarget(readJsonFile(text, '--target'), text);
 }
 
@@ -95,7 +129,9 @@ export function readJsonFile(path: string, option: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    throw badInput('E3043', `${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`, { file: path });
+    throw badInput('E3043', `${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`, {
+      file: path,
+    });
   }
 }
 
@@ -105,16 +141,26 @@ export function readUserFile(path: string, option: string): Buffer {
     return readFileSync(path);
   } catch (error) {
     const code = (error as { code?: string }).code ?? 'an error';
-    throw badInput('E3042', `the file of ${option} cannot be read (${code})`, { file: path }, 'check the path and its permissions');
+    throw badInput(
+      'E3042',
+      `the file of ${option} cannot be read (${code})`,
+      { file: path },
+      'check the path and its permissions',
+    );
   }
 }
 
 /** The options that choose chip and arithmetic, the same for every command that compiles. */
 export function addTargetOptions(command: Command): void {
   command
-    .addOption(new Option('--target <target>', 'inf1, inf2, or a JSON file that describes a chip').default('inf2'))
     .addOption(
-      new Option('--auto-cast <what>', 'which operators compute in 16 bits: none, matmult (matrix products and convolutions), all')
+      new Option('--target <target>', 'inf1, inf2, or a JSON file that describes a chip').default('inf2'),
+    )
+    .addOption(
+      new Option(
+        '--auto-cast <what>',
+        'which operators compute in 16 bits: none, matmult (matrix products and convolutions), all',
+      )
         .argParser(choiceOption('--auto-cast', ['none', 'matmult', 'all']))
         .default('none'),
     )
@@ -124,7 +170,10 @@ export function addTargetOptions(command: Command): void {
         .default('bf16'),
     )
     .addOption(
-      new Option('-O, --optimize <level>', 'effort from 0 to 3: compile time against the quality of the program')
+      new Option(
+        '-O, --optimize <level>',
+        'effort from 0 to 3: compile time against the quality of the program',
+      )
         .argParser(integerOption('-O', 0, 3))
         .default(2),
     );

@@ -15,7 +15,9 @@ Exit codes: 0 good, 1 a bug of neffc, 2 usage, 3 bad input, 4 unsupported, 5 doe
 /** @param execute told which command to run; commander only parses */
 export function buildProgram(environment: Pick<Environment, 'out'>, execute: Execute): Command {
   const program = new Command('neffc')
-    .description('Compiles neural networks for an Inferentia-like accelerator, and simulates the chip that runs them.')
+    .description(
+      'Compiles neural networks for an Inferentia-like accelerator, and simulates the chip that runs them.',
+    )
     .version(VERSION)
     .helpCommand(false)
     .addHelpText('after', EPILOGUE)
@@ -29,7 +31,11 @@ export function buildProgram(environment: Pick<Environment, 'out'>, execute: Exe
   for (const command of [program, ...program.commands]) {
     command.exitOverride();
     // Diagnostics are printed by run.ts, from the exception.
-    command.configureOutput({ writeOut: (text) => environment.out(text), writeErr: () => undefined, outputError: () => undefined });
+    command.configureOutput({
+      writeOut: (text) => environment.out(text),
+      writeErr: () => undefined,
+      outputError: () => undefined,
+    });
   }
   return program;
 }

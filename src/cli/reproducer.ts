@@ -10,12 +10,20 @@ import type { Session } from './session.js';
 export function writeReproducer(session: Session, cause: unknown): string | undefined {
   try {
     const folder = mkdtempSync(join(tmpdir(), 'neffc-bug-'));
-    const versions = { neffc: VERSION, node: process.version, platform: process.platform, arch: process.arch };
+    const versions = {
+      neffc: VERSION,
+      node: process.version,
+      platform: process.platform,
+      arch: process.arch,
+    };
     writeFileSync(
       join(folder, 'command.json'),
       `${JSON.stringify({ argv: session.argv, folder: process.cwd(), versions }, null, 2)}\n`,
     );
-    writeFileSync(join(folder, 'error.txt'), `${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
+    writeFileSync(
+      join(folder, 'error.txt'),
+      `${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`,
+    );
     for (const [name, text] of session.attachments) writeAttachment(join(folder, name), text);
     return folder;
   } catch {

@@ -1,7 +1,7 @@
 // Options of the commands that run an artifact: what a request gets, and how the artifact is loaded.
 import { type Command, Option } from 'commander';
-import type { InputSources } from '../driver/inputs.js';
 import { HOST_OPERATORS } from '../driver/host-operators.js';
+import type { InputSources } from '../driver/inputs.js';
 import type { LoadOptions } from '../runtime/load.js';
 import type { CheckMode } from '../sim/simulate.js';
 import { choiceOption, integerOption, numberOption, repeated, splitPair } from './option-values.js';
@@ -30,12 +30,17 @@ function parseInput(text: string): { name: string; file: string } {
 export function addInputOptions(command: Command): void {
   command
     .addOption(
-      new Option('--input <name=file>', 'PNG, JPEG, .npy, .npz or JSON for an input (name or position); repeatable').argParser(
-        repeated(parseInput),
-      ),
+      new Option(
+        '--input <name=file>',
+        'PNG, JPEG, .npy, .npz or JSON for an input (name or position); repeatable',
+      ).argParser(repeated(parseInput)),
     )
     .option('--input-dir <folder>', 'reads input_K.npy in signature order')
-    .addOption(new Option('--random <seed>', 'random values for inputs that no file gives').argParser(integerOption('--random', 0)));
+    .addOption(
+      new Option('--random <seed>', 'random values for inputs that no file gives').argParser(
+        integerOption('--random', 0),
+      ),
+    );
 }
 
 export function inputSources({ input = [], inputDir, random }: InputFlags): InputSources {
@@ -49,9 +54,17 @@ export function inputSources({ input = [], inputDir, random }: InputFlags): Inpu
 /** `--cores`, `--shared-weights` and the host's time: they decide what a request costs. */
 export function addCoreOptions(command: Command): void {
   command
-    .addOption(new Option('--cores <n>', 'cores that run at the same time').argParser(integerOption('--cores', 1, 4096)).default(1))
+    .addOption(
+      new Option('--cores <n>', 'cores that run at the same time')
+        .argParser(integerOption('--cores', 1, 4096))
+        .default(1),
+    )
     .option('--shared-weights', 'one copy of the constants for each chip')
-    .addOption(new Option('--host-overhead <us>', 'host time of an execution, in microseconds').argParser(numberOption('--host-overhead', 0)));
+    .addOption(
+      new Option('--host-overhead <us>', 'host time of an execution, in microseconds').argParser(
+        numberOption('--host-overhead', 0),
+      ),
+    );
 }
 
 /** How the simulator runs: what it proves, and whether it perturbs every cost. */
@@ -63,11 +76,19 @@ export function addCheckOptions(command: Command): void {
         .default('once'),
     )
     .addOption(
-      new Option('--shuffle-timing <seed>', 'perturb every cost; results must not change').argParser(integerOption('--shuffle-timing', 0)),
+      new Option('--shuffle-timing <seed>', 'perturb every cost; results must not change').argParser(
+        integerOption('--shuffle-timing', 0),
+      ),
     );
 }
 
-export function loadOptions({ cores, sharedWeights, checks, shuffleTiming, hostOverhead }: LoadFlags): LoadOptions {
+export function loadOptions({
+  cores,
+  sharedWeights,
+  checks,
+  shuffleTiming,
+  hostOverhead,
+}: LoadFlags): LoadOptions {
   return {
     cores,
     checks,

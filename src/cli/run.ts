@@ -18,7 +18,11 @@ export async function run(argv: readonly string[], environment: Environment): Pr
   let schema = NO_COMMAND_SCHEMA;
   try {
     let exitCode: number = EXIT.good;
-    const execute = async (spec: CommandSpec, args: readonly string[], options: OptionValues): Promise<void> => {
+    const execute = async (
+      spec: CommandSpec,
+      args: readonly string[],
+      options: OptionValues,
+    ): Promise<void> => {
       schema = spec.schema;
       const outcome = await spec.run(args, options, session);
       exitCode = outcome.exitCode ?? EXIT.good;
@@ -55,12 +59,21 @@ function toNeffcError(error: unknown): NeffcError {
   if (error instanceof NeffcError) return error;
   if (error instanceof CommanderError) {
     const [fact = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-    const hint = suggestion?.replace(/^\((.*)\)$/, '$1') ?? '`neffc --help` lists the commands, `neffc COMMAND --help` their options';
+    const hint =
+      suggestion?.replace(/^\((.*)\)$/, '$1') ??
+      '`neffc --help` lists the commands, `neffc COMMAND --help` their options';
     return usageError('E2001', fact, undefined, hint);
   }
   if (isMemoryExhausted(error)) {
     return new NeffcError(
-      [{ code: 'E5001', severity: 'error', message: `the host's memory does not suffice: ${(error as Error).message}`, hint: 'a smaller model or batch, or a machine with more memory' }],
+      [
+        {
+          code: 'E5001',
+          severity: 'error',
+          message: `the host's memory does not suffice: ${(error as Error).message}`,
+          hint: 'a smaller model or batch, or a machine with more memory',
+        },
+      ],
       EXIT.doesNotFit,
     );
   }
@@ -69,7 +82,10 @@ function toNeffcError(error: unknown): NeffcError {
 
 /** What Node says when a buffer cannot be had. */
 function isMemoryExhausted(error: unknown): boolean {
-  return error instanceof RangeError && /allocation failed|Invalid typed array length|could not allocate/i.test(error.message);
+  return (
+    error instanceof RangeError &&
+    /allocation failed|Invalid typed array length|could not allocate/i.test(error.message)
+  );
 }
 
 function printFailure(error: NeffcError, cause: unknown, schema: number, session: Session): number {
@@ -80,7 +96,9 @@ function printFailure(error: NeffcError, cause: unknown, schema: number, session
     session.environment.err(`  this is a bug of neffc; please report it with the folder ${reproducer}\n`);
   }
   if (session.json) {
-    session.environment.out(jsonText({ schema, exit_code: exitCode, diagnostics, ...(reproducer !== undefined && { reproducer }) }));
+    session.environment.out(
+      jsonText({ schema, exit_code: exitCode, diagnostics, ...(reproducer !== undefined && { reproducer }) }),
+    );
   }
   return exitCode;
 }

@@ -6,4 +6,9 @@ import { run } from './run.js';
 
 const say = (message: Message): void => parentPort?.postMessage(message);
 const { argv, terminal } = workerData as WorkerInput;
-say({ exitCode: await run(argv, processEnvironment(terminal, (writing) => say({ writing }))) });
+say({
+  exitCode: await run(
+    argv,
+    processEnvironment(terminal, (writing) => say({ writing })),
+  ),
+});

@@ -43,7 +43,13 @@ export interface Comparison {
 
 const EXACT: Comparison = { equal: true, maxError: 0, worst: 0, cosine: 1 };
 const failed = (reason: string, more: Partial<Comparison> = {}): Comparison => ({
-  ...EXACT, equal: false, reason, maxError: Number.NaN, worst: Number.POSITIVE_INFINITY, cosine: Number.NaN, ...more,
+  ...EXACT,
+  equal: false,
+  reason,
+  maxError: Number.NaN,
+  worst: Number.POSITIVE_INFINITY,
+  cosine: Number.NaN,
+  ...more,
 });
 
 export function compareTensors(got: HostTensor, want: HostTensor, tolerance: Tolerance): Comparison {
@@ -65,7 +71,11 @@ function numbersOf(t: HostTensor): ArrayLike<number | bigint> {
   return Array.from({ length: elementCount(t.shape) }, (_, i) => read(i));
 }
 
-function compareExactly<T>(want: ArrayLike<T>, got: (index: number) => T | undefined, allowed: number): Comparison {
+function compareExactly<T>(
+  want: ArrayLike<T>,
+  got: (index: number) => T | undefined,
+  allowed: number,
+): Comparison {
   let differing = 0;
   let maxError = 0;
   let first = -1;
@@ -86,9 +96,15 @@ function compareExactly<T>(want: ArrayLike<T>, got: (index: number) => T | undef
   };
 }
 
-function compareFloats(got: ArrayLike<number>, want: ArrayLike<number>, shape: readonly number[], tolerance: Tolerance): Comparison {
+function compareFloats(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  shape: readonly number[],
+  tolerance: Tolerance,
+): Comparison {
   let scale = 0;
-  for (let i = 0; i < want.length; i++) if (Number.isFinite(want[i])) scale = Math.max(scale, Math.abs(want[i]!));
+  for (let i = 0; i < want.length; i++)
+    if (Number.isFinite(want[i])) scale = Math.max(scale, Math.abs(want[i]!));
   let [dot, gg, ww, maxError, worst, worstAt] = [0, 0, 0, 0, 0, -1];
   for (let i = 0; i < want.length; i++) {
     const [g, w] = [got[i]!, want[i]!];
@@ -106,15 +122,29 @@ function compareFloats(got: ArrayLike<number>, want: ArrayLike<number>, shape: r
   }
   const cosine = gg === 0 && ww === 0 ? 1 : gg === 0 || ww === 0 ? 0 : dot / Math.sqrt(gg * ww);
   const argMaxDiffers = argMaxDifferences(got, want, shape);
-  const result = { ...EXACT, maxError, worst: tolerance.kind === 'elements' ? worst : 0, cosine, ...(argMaxDiffers !== undefined && { argMaxDiffers }) };
+  const result = {
+    ...EXACT,
+    maxError,
+    worst: tolerance.kind === 'elements' ? worst : 0,
+    cosine,
+    ...(argMaxDiffers !== undefined && { argMaxDiffers }),
+  };
   if (tolerance.kind === 'elements' && worst > 1) {
-    return { ...result, equal: false, reason: `element ${worstAt} is ${got[worstAt]}, not ${want[worstAt]} (largest magnitude ${scale})` };
+    return {
+      ...result,
+      equal: false,
+      reason: `element ${worstAt} is ${got[worstAt]}, not ${want[worstAt]} (largest magnitude ${scale})`,
+    };
   }
   if (tolerance.kind === 'cosine' && cosine < tolerance.cosine) {
     return { ...result, equal: false, reason: `the cosine is ${cosine}, below ${tolerance.cosine}` };
   }
   if (tolerance.kind === 'cosine' && isClasses(shape) && argMaxDiffers !== undefined && argMaxDiffers > 0) {
-    return { ...result, equal: false, reason: `the largest element is at another place in ${argMaxDiffers} rows` };
+    return {
+      ...result,
+      equal: false,
+      reason: `the largest element is at another place in ${argMaxDiffers} rows`,
+    };
   }
   return result;
 }
@@ -124,7 +154,11 @@ function isClasses(shape: readonly number[]): boolean {
   return shape.length === 2 || (shape.length === 1 && (shape[0] ?? 0) > 1);
 }
 
-function argMaxDifferences(got: ArrayLike<number>, want: ArrayLike<number>, shape: readonly number[]): number | undefined {
+function argMaxDifferences(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  shape: readonly number[],
+): number | undefined {
   const columns = shape.at(-1) ?? 0;
   if (columns < 2) return undefined;
   let differ = 0;

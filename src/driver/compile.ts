@@ -1,19 +1,21 @@
 // The readable pipeline: file -> graph -> passes -> backend -> artifact. Each step is a named stage that the caller may watch.
-import type { Diagnostic } from '../base/diagnostic.js';
+
 import { ConstantStore } from '../artifact/constants.js';
 import type { ArtifactDraft, ExecutableInfo } from '../artifact/model.js';
 import type { ModelSignature } from '../artifact/signature.js';
-import { compileGraph, type CompiledExecutable } from '../backend/compile.js';
-import { ENGINES, TICKS_PER_NS, type EngineName, type Target } from '../chip/target.js';
+import { type CompiledExecutable, compileGraph } from '../backend/compile.js';
+import type { Diagnostic } from '../base/diagnostic.js';
+import { ENGINES, type EngineName, type Target, TICKS_PER_NS } from '../chip/target.js';
 import type { Graph } from '../ir/graph.js';
 import { printGraph } from '../ir/print.js';
-import { constantBytes } from '../ops/evaluate.js';
 import type { Program, Variable } from '../isa/program.js';
-import { runPasses, type PassOptions } from '../passes/pipeline.js';
+import { constantBytes } from '../ops/evaluate.js';
+import { type PassOptions, PIPELINE } from '../passes/pipeline.js';
+import { type PassRun, runPipeline } from '../passes/run.js';
 import { simulateTiming } from '../sim/simulate.js';
 import { debugInfo } from './debug-info.js';
+import { type InputShapes, loadModel } from './load-model.js';
 import { requireKernels } from './supported.js';
-import { loadModel, type InputShapes } from './load-model.js';
 import { VERSION } from './version.js';
 
 export interface CompileOptions {
@@ -30,6 +32,8 @@ export interface CompileOptions {
   readonly onStage?: (stage: string, data?: unknown) => void;
   /** Told of the graph as it stands: what a reproducer of a later failure needs. */
   readonly onGraph?: (graph: Graph) => void;
+  /** Told what each pass did. */
+  readonly onPasses?: (runs: readonly PassRun[]) => void;
 }
 
 export interface ExecutableReport {
@@ -76,21 +80,43 @@ export function prepareModel(path: string, options: CompileOptions): PreparedMod
   const source = loadModel(path, options.inputShapes);
   options.onGraph?.(source.graph);
   stage('import', source.graph);
-  const graph = runPasses(source.graph, { target, autoCast, autoCastType, level, ...options.passes });
+  const narrow = autoCastType === 'fp16' ? 'f16' : autoCastType;
+  const { graph, runs } = runPipeline(source.graph, PIPELINE, {
+    target,
+    autoCast,
+    narrow,
+    level,
+    ...options.passes,
+  });
   options.onGraph?.(graph);
+  options.onPasses?.(runs);
   stage('passes', graph);
-  requireKernels(graph);
+  if (options.passes?.stopAfter === undefined) requireKernels(graph);
   return { name: source.name, graph, warnings: source.diagnostics };
 }
 
 /** From such a graph to the artifact. */
-export function compilePrepared({ name, graph, warnings }: PreparedModel, options: CompileOptions): CompileResult {
+export function compilePrepared(
+  { name, graph, warnings }: PreparedModel,
+  options: CompileOptions,
+): CompileResult {
   const stage = options.onStage ?? (() => undefined);
   const { target } = options;
-  const compiled = compileGraph(graph, target, { kind: 'graph', name: 'main', level: options.level, onStage: (s, data) => stage(s, data) });
+  const compiled = compileGraph(graph, target, {
+    kind: 'graph',
+    name: 'main',
+    level: options.level,
+    check: options.passes?.verifyEach === true,
+    onStage: stage,
+  });
   const { variables, store } = placeConstants(compiled);
   stage('constants');
-  const program: Program = { variables, segments: [], segmentDescriptors: [], executables: [compiled.executable] };
+  const program: Program = {
+    variables,
+    segments: [],
+    segmentDescriptors: [],
+    executables: [compiled.executable],
+  };
   const draft = assemble(name, graph, compiled, program, store, options);
   const executables = program.executables.map((e) => reportExecutable(program, e.name, compiled, target));
   stage('timing');
@@ -111,15 +137,32 @@ function placeConstants(compiled: CompiledExecutable): { variables: Variable[]; 
   const variables = compiled.variables.map((v, i): Variable => {
     const constant = compiled.constants.get(i);
     if (constant === undefined) return v;
-    const entry = store.add(() => constantBytes(constant), { name: v.name, dtype: constant.dtype, shape: constant.shape });
+    const entry = store.add(() => constantBytes(constant), {
+      name: v.name,
+      dtype: constant.dtype,
+      shape: constant.shape,
+    });
     return { ...v, constantOffset: entry.offset, bytes: entry.bytes };
   });
   return { variables, store };
 }
 
-function assemble(name: string, graph: Graph, compiled: CompiledExecutable, program: Program, store: ConstantStore, options: CompileOptions): ArtifactDraft {
-  const steps = (v: string, i: number): string | undefined => options.preprocess.get(v) ?? options.preprocess.get(String(i));
-  const place = (p: CompiledExecutable['inputs'][number]) => ({ name: p.name, dtype: p.dtype, shape: p.shape, variable: p.variable });
+function assemble(
+  name: string,
+  graph: Graph,
+  compiled: CompiledExecutable,
+  program: Program,
+  store: ConstantStore,
+  options: CompileOptions,
+): ArtifactDraft {
+  const steps = (v: string, i: number): string | undefined =>
+    options.preprocess.get(v) ?? options.preprocess.get(String(i));
+  const place = (p: CompiledExecutable['inputs'][number]) => ({
+    name: p.name,
+    dtype: p.dtype,
+    shape: p.shape,
+    variable: p.variable,
+  });
   const model: ModelSignature = {
     name,
     inputs: compiled.inputs.map((p, i) => {
@@ -135,7 +178,10 @@ function assemble(name: string, graph: Graph, compiled: CompiledExecutable, prog
   const info: ExecutableInfo = {
     reads: compiled.inputs.map((p) => p.variable),
     writes: compiled.outputs.map((p) => p.variable),
-    flags: [], states: [], registers: [], core: 0,
+    flags: [],
+    states: [],
+    registers: [],
+    core: 0,
   };
   return {
     name,
@@ -165,13 +211,31 @@ function assemble(name: string, graph: Graph, compiled: CompiledExecutable, prog
 }
 
 /** Instructions and the modelled time of an executable, by the simulator without data. */
-function reportExecutable(program: Program, name: string, compiled: CompiledExecutable, target: Target): ExecutableReport {
-  const counts = Object.fromEntries(ENGINES.map((e) => [e, compiled.main.instructions[e].length])) as Record<EngineName, number>;
-  const stored = ENGINES.reduce((n, e) => n + compiled.main.instructions[e].length + compiled.load.instructions[e].length, 0);
+function reportExecutable(
+  program: Program,
+  name: string,
+  compiled: CompiledExecutable,
+  target: Target,
+): ExecutableReport {
+  const counts = Object.fromEntries(ENGINES.map((e) => [e, compiled.main.instructions[e].length])) as Record<
+    EngineName,
+    number
+  >;
+  const stored = ENGINES.reduce(
+    (n, e) => n + compiled.main.instructions[e].length + compiled.load.instructions[e].length,
+    0,
+  );
   const executed = ENGINES.reduce((n, e) => n + counts[e], 0);
-  const dma = ENGINES.reduce((n, e) => n + compiled.main.instructions[e].filter((i) => i.m === 'DMA').length, 0);
+  const dma = ENGINES.reduce(
+    (n, e) => n + compiled.main.instructions[e].filter((i) => i.m === 'DMA').length,
+    0,
+  );
   const timing = simulateTiming(program, name, target);
   const cycles = Math.ceil((timing.ticks * target.clockMhz.pe) / (TICKS_PER_NS * 1000));
-  return { name, kind: compiled.executable.kind, instructions: { ...counts, dma, executed, stored }, modelled: { cycles, ns: timing.ns } };
+  return {
+    name,
+    kind: compiled.executable.kind,
+    instructions: { ...counts, dma, executed, stored },
+    modelled: { cycles, ns: timing.ns },
+  };
 }
-

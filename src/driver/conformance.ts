@@ -3,10 +3,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DType } from '../base/dtype.js';
+import type { Target } from '../chip/target.js';
 import { modelInputs } from '../frontend/onnx/import.js';
 import { externalDataReader } from '../frontend/onnx/proto/external-files.js';
 import { readOnnxModel } from '../frontend/onnx/proto/read.js';
-import type { Target } from '../chip/target.js';
 import type { Tolerance } from './compare.js';
 import type { InputShapes } from './load-model.js';
 import { judgeCase, type Verdict } from './model-case.js';
@@ -15,7 +15,14 @@ import { readOnnxData } from './tensor-files/onnx-data.js';
 
 /** Distance of neighbours relative to their value, at most. */
 const SPACING: Partial<Record<DType, number>> = {
-  f16: 2 ** -10, bf16: 2 ** -7, f8e4m3fn: 2 ** -3, f8e4m3fnuz: 2 ** -3, f8e5m2: 2 ** -2, f8e5m2fnuz: 2 ** -2, f8e8m0: 1, f4e2m1: 2 ** -1,
+  f16: 2 ** -10,
+  bf16: 2 ** -7,
+  f8e4m3fn: 2 ** -3,
+  f8e4m3fnuz: 2 ** -3,
+  f8e5m2: 2 ** -2,
+  f8e5m2fnuz: 2 ** -2,
+  f8e8m0: 1,
+  f4e2m1: 2 ** -1,
 };
 /** Reference and result have each been rounded, and 16-bit ones at several places on the way. */
 const UNITS: Partial<Record<DType, number>> = { f16: 2, bf16: 2 };
@@ -50,7 +57,15 @@ export function judgeConformanceCase(folder: string, target: Target): Verdict {
   }
   return judgeCase({
     model: join(folder, 'model.onnx'),
-    options: { target, autoCast: 'none', autoCastType: 'bf16', inputShapes, hostOps: 'allow', preprocess: new Map(), level: 2 },
+    options: {
+      target,
+      autoCast: 'none',
+      autoCastType: 'bf16',
+      inputShapes,
+      hostOps: 'allow',
+      preprocess: new Map(),
+      level: 2,
+    },
     checks: 'always',
     sets: (signature) => readReferenceData(folder, signature),
     tolerance: toleranceFor,

@@ -19,7 +19,9 @@ function hostFunction(name: string): HostFunction {
     const attrs = attributes as Attrs;
     const constant = (i: number) => {
       const t = inputs[i];
-      return t && isDType(t.dtype) ? { ...bytesConstant(t.dtype, t.shape, t.data), ...(t.strings && { strings: t.strings }) } : undefined;
+      return t && isDType(t.dtype)
+        ? { ...bytesConstant(t.dtype, t.shape, t.data), ...(t.strings && { strings: t.strings }) }
+        : undefined;
     };
     return declaration.evaluate(inputs, attrs, inferTypes(declaration, attrs, inputs.map(typeOf), constant));
   };

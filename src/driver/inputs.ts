@@ -41,7 +41,12 @@ function portOf({ inputs }: ModelSignature, name: string): InputPort {
   if (port !== undefined) return port;
   const names = inputs.map((p, i) => `${i}: ${p.name}`).join(', ') || 'none';
   throw name === ''
-    ? usageError('E2521', '--input FILE without a name needs a model with one input', undefined, `write --input NAME=FILE; the inputs are ${names}`)
+    ? usageError(
+        'E2521',
+        '--input FILE without a name needs a model with one input',
+        undefined,
+        `write --input NAME=FILE; the inputs are ${names}`,
+      )
     : usageError('E2521', `the model has no input ${name}`, undefined, `its inputs are ${names}`);
 }
 
@@ -56,7 +61,12 @@ function readBytes(file: string): Uint8Array {
     return readFileSync(file);
   } catch (error) {
     const code = (error as { code?: string }).code ?? 'an error';
-    throw badInput('E3042', `the input file cannot be read (${code})`, { file }, 'check the path and its permissions');
+    throw badInput(
+      'E3042',
+      `the input file cannot be read (${code})`,
+      { file },
+      'check the path and its permissions',
+    );
   }
 }
 

@@ -10,7 +10,7 @@ import { interpretGraph } from '../ops/interpret.js';
 import { loadArtifact } from '../runtime/load.js';
 import { runRequest } from '../runtime/request.js';
 import { type Comparison, compareTensors, toleranceOf } from './compare.js';
-import { compilePrepared, type CompileOptions, type PreparedModel, prepareModel } from './compile.js';
+import { type CompileOptions, compilePrepared, type PreparedModel, prepareModel } from './compile.js';
 import { loadModel } from './load-model.js';
 import { inputOf } from './model-reference.js';
 
@@ -32,7 +32,11 @@ export interface LayerReport {
 }
 
 /** @param options those of the compilation that is examined */
-export function compareLayers(model: string, inputs: ReadonlyMap<string, HostTensor>, options: CompileOptions): LayerReport {
+export function compareLayers(
+  model: string,
+  inputs: ReadonlyMap<string, HostTensor>,
+  options: CompileOptions,
+): LayerReport {
   const prepared = prepareModel(model, options);
   const tolerance = toleranceOf(options.autoCast === 'none' ? 'fp32' : options.autoCastType);
   const { graph } = prepared;
@@ -47,31 +51,65 @@ export function compareLayers(model: string, inputs: ReadonlyMap<string, HostTen
     if (want === undefined || tensor === undefined) return [];
     const { node } = want;
     const [origin] = node.origins;
-    return [{ node: origin?.node ?? node.op, op: origin?.op ?? node.op, shape: tensor.shape, dtype: tensor.dtype, ...compareTensors(tensor, want.tensor, tolerance) }];
+    return [
+      {
+        node: origin?.node ?? node.op,
+        op: origin?.op ?? node.op,
+        shape: tensor.shape,
+        dtype: tensor.dtype,
+        ...compareTensors(tensor, want.tensor, tolerance),
+      },
+    ];
   });
   const first = layers.find((layer) => !layer.equal);
-  return { layers, ...(first && { first }), changedByPasses: passChanges(model, inputs, options, graph, results) };
+  return {
+    layers,
+    ...(first && { first }),
+    changedByPasses: passChanges(model, inputs, options, graph, results),
+  };
 }
 
 const outputName = (index: number): string => `layer ${index}`;
 
 /** Results of the graph's nodes in order, constants and what has no fixed shape apart. */
 function intermediateValues({ body }: Graph): Value[] {
-  return body.nodes.flatMap((node) => node.outputs.filter((v) => constantOf(v) === undefined && staticShape(v.type) !== undefined && v.type.dtype !== 'string'));
+  return body.nodes.flatMap((node) =>
+    node.outputs.filter(
+      (v) => constantOf(v) === undefined && staticShape(v.type) !== undefined && v.type.dtype !== 'string',
+    ),
+  );
 }
 
-function runWithAllOutputs(prepared: PreparedModel, values: readonly Value[], inputs: ReadonlyMap<string, HostTensor>, options: CompileOptions): ReadonlyMap<string, HostTensor> {
+function runWithAllOutputs(
+  prepared: PreparedModel,
+  values: readonly Value[],
+  inputs: ReadonlyMap<string, HostTensor>,
+  options: CompileOptions,
+): ReadonlyMap<string, HostTensor> {
   const { graph } = prepared;
-  const widened: Graph = { ...graph, body: { ...graph.body, results: values }, outputNames: values.map((_, i) => outputName(i)) };
+  const widened: Graph = {
+    ...graph,
+    body: { ...graph.body, results: values },
+    outputNames: values.map((_, i) => outputName(i)),
+  };
   const { draft } = compilePrepared({ ...prepared, graph: widened }, options);
   const artifact = readArtifact(artifactBytes(draft), { file: draft.name });
   return runRequest(loadArtifact(artifact, { checks: 'off' }), inputs).outputs;
 }
 
 /** Compares the outputs of the imported graph with those of the graph after all passes. */
-function passChanges(model: string, inputs: ReadonlyMap<string, HostTensor>, options: CompileOptions, graph: Graph, results: readonly HostTensor[]): LayerReport['changedByPasses'] {
+function passChanges(
+  model: string,
+  inputs: ReadonlyMap<string, HostTensor>,
+  options: CompileOptions,
+  graph: Graph,
+  results: readonly HostTensor[],
+): LayerReport['changedByPasses'] {
   const source = loadModel(model, options.inputShapes).graph;
-  const wanted = interpretGraph(source, source.body.params.map((param) => inputOf(inputs, param.name, model)));
+  const wanted = interpretGraph(
+    source,
+    source.body.params.map((param) => inputOf(inputs, param.name, model)),
+  );
   const tolerance = toleranceOf(options.autoCast === 'none' ? 'fp32' : options.autoCastType);
   return graph.outputNames.flatMap((output, i) => {
     const [got, want] = [results[i], wanted[i]];

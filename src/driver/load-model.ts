@@ -36,7 +36,12 @@ export function loadModel(path: string, inputShapes: InputShapes): LoadedModel {
     const { graph, diagnostics } = importTorchScript(archive, { file, inputShapes });
     return { name, graph, diagnostics };
   }
-  throw badInput('E3040', `${file} is neither an ONNX model nor a TorchScript archive: it looks like ${kind.looksLike}`, { file }, kind.hint);
+  throw badInput(
+    'E3040',
+    `${file} is neither an ONNX model nor a TorchScript archive: it looks like ${kind.looksLike}`,
+    { file },
+    kind.hint,
+  );
 }
 
 function readModelFile(path: string): Uint8Array {
@@ -44,6 +49,11 @@ function readModelFile(path: string): Uint8Array {
     return readFileSync(path);
   } catch (e) {
     const code = (e as { code?: string }).code ?? 'an error';
-    throw badInput('E3041', `the model file cannot be read (${code})`, { file: path }, 'check the path and its permissions');
+    throw badInput(
+      'E3041',
+      `the model file cannot be read (${code})`,
+      { file: path },
+      'check the path and its permissions',
+    );
   }
 }

@@ -1,16 +1,16 @@
 // One model with recorded data, from file to verdict in this process: compile, artifact bytes, read them back, load, run, compare.
 // `npm run conformance` and `npm run corpus` judge through it. Nothing is taken from the compiler but the bytes.
 import { readArtifact } from '../artifact/read.js';
+import type { ModelSignature } from '../artifact/signature.js';
 import { artifactBytes } from '../artifact/write.js';
 import { EXIT, NeffcError } from '../base/diagnostic.js';
 import { loadArtifact } from '../runtime/load.js';
 import { runRequest } from '../runtime/request.js';
 import type { CheckMode } from '../sim/simulate.js';
 import { compareTensors, type Tolerance } from './compare.js';
-import { compileModel, type CompileOptions } from './compile.js';
+import { type CompileOptions, compileModel } from './compile.js';
 import { HOST_OPERATORS } from './host-operators.js';
 import type { ReferenceSet } from './reference-data.js';
-import type { ModelSignature } from '../artifact/signature.js';
 
 export interface ModelCase {
   readonly model: string;
@@ -41,8 +41,12 @@ export function judgeCase(given: ModelCase): Verdict {
       const { outputs } = runRequest(loaded, set.inputs);
       for (const [name, want] of set.outputs) {
         const got = outputs.get(name);
-        const { equal, reason = '' } = got === undefined ? { equal: false, reason: 'it is missing' } : compareTensors(got, want, given.tolerance(want.dtype));
-        if (!equal) return { verdict: 'failed', reason: `${set.name}, output ${name}: ${reason}`, hostOperators };
+        const { equal, reason = '' } =
+          got === undefined
+            ? { equal: false, reason: 'it is missing' }
+            : compareTensors(got, want, given.tolerance(want.dtype));
+        if (!equal)
+          return { verdict: 'failed', reason: `${set.name}, output ${name}: ${reason}`, hostOperators };
       }
     }
     return { verdict: 'passed', hostOperators };
@@ -51,11 +55,18 @@ export function judgeCase(given: ModelCase): Verdict {
   }
 }
 
-
 function judgeError(error: unknown, hostOperators: readonly string[]): Verdict {
   if (!(error instanceof NeffcError)) {
-    return { verdict: 'failed', reason: `crash: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, hostOperators };
+    return {
+      verdict: 'failed',
+      reason: `crash: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      hostOperators,
+    };
   }
-  const reason = error.diagnostics.map((d) => `${d.code}: ${d.message}${d.where?.node === undefined ? '' : ` (${d.where.node})`}`).join('; ');
-  return error.exitCode === EXIT.unsupported ? { verdict: 'refused', reason } : { verdict: 'failed', reason, hostOperators };
+  const reason = error.diagnostics
+    .map((d) => `${d.code}: ${d.message}${d.where?.node === undefined ? '' : ` (${d.where.node})`}`)
+    .join('; ');
+  return error.exitCode === EXIT.unsupported
+    ? { verdict: 'refused', reason }
+    : { verdict: 'failed', reason, hostOperators };
 }

@@ -16,7 +16,10 @@ export type ReferenceRuntime = 'onnxruntime' | 'interpreter';
 export function compiledShapes({ inputs, buckets }: ModelSignature): InputShapes {
   if (buckets.length > 0) throw usageError('E2526', 'the artifact has buckets; compare one of fixed shapes');
   return new Map(
-    inputs.map((p): [string, { shape: number[]; dtype: DType }] => [p.name, { shape: p.shape.map(Number), dtype: p.dtype }]),
+    inputs.map((p): [string, { shape: number[]; dtype: DType }] => [
+      p.name,
+      { shape: p.shape.map(Number), dtype: p.dtype },
+    ]),
   );
 }
 
@@ -30,7 +33,12 @@ export interface ModelReferenceOptions {
  * The outputs of the source model for the inputs given.
  * @throws E4021, E4022 (ONNX Runtime), E2526 (buckets), E3621 (outputs of other names), and as loadModel
  */
-export async function referenceFromModel(model: string, signature: ModelSignature, inputs: ReadonlyMap<string, HostTensor>, options: ModelReferenceOptions): Promise<ReferenceSet> {
+export async function referenceFromModel(
+  model: string,
+  signature: ModelSignature,
+  inputs: ReadonlyMap<string, HostTensor>,
+  options: ModelReferenceOptions,
+): Promise<ReferenceSet> {
   const results =
     options.runtime === 'onnxruntime'
       ? await runOnnxRuntime(await requireOnnxRuntime(options.folder), model, inputs)
@@ -38,21 +46,37 @@ export async function referenceFromModel(model: string, signature: ModelSignatur
   const outputs = signature.outputs.map(({ name }): [string, HostTensor] => {
     const result = results.get(name);
     if (result !== undefined) return [name, result];
-    throw badInput('E3621', `the model has no output ${name}, which the artifact has`, { file: model }, SAME_MODEL);
+    throw badInput(
+      'E3621',
+      `the model has no output ${name}, which the artifact has`,
+      { file: model },
+      SAME_MODEL,
+    );
   });
   return { name: options.runtime, inputs, outputs: new Map(outputs) };
 }
 
-function interpretModel(model: string, signature: ModelSignature, inputs: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> {
+function interpretModel(
+  model: string,
+  signature: ModelSignature,
+  inputs: ReadonlyMap<string, HostTensor>,
+): Map<string, HostTensor> {
   const { graph } = loadModel(model, compiledShapes(signature));
   const given = graph.body.params.map((param) => inputOf(inputs, param.name, model));
   const results = interpretGraph(graph, given);
-  return new Map(graph.outputNames.flatMap((name, i) => (results[i] === undefined ? [] : [[name, results[i]]])));
+  return new Map(
+    graph.outputNames.flatMap((name, i) => (results[i] === undefined ? [] : [[name, results[i]]])),
+  );
 }
 
 /** @throws E3621 */
 export function inputOf(inputs: ReadonlyMap<string, HostTensor>, name: string, model: string): HostTensor {
   const found = inputs.get(name);
   if (found !== undefined) return found;
-  throw badInput('E3621', `the model has an input ${name}, which the artifact does not have`, { file: model }, SAME_MODEL);
+  throw badInput(
+    'E3621',
+    `the model has an input ${name}, which the artifact does not have`,
+    { file: model },
+    SAME_MODEL,
+  );
 }

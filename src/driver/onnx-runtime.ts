@@ -25,8 +25,21 @@ export interface OnnxRuntime {
 }
 
 const TYPE_NAMES: Partial<Record<DType, string>> = {
-  f32: 'float32', f64: 'float64', f16: 'float16', i64: 'int64', i32: 'int32', i16: 'int16', i8: 'int8',
-  u64: 'uint64', u32: 'uint32', u16: 'uint16', u8: 'uint8', bool: 'bool', string: 'string', i4: 'int4', u4: 'uint4',
+  f32: 'float32',
+  f64: 'float64',
+  f16: 'float16',
+  i64: 'int64',
+  i32: 'int32',
+  i16: 'int16',
+  i8: 'int8',
+  u64: 'uint64',
+  u32: 'uint32',
+  u16: 'uint16',
+  u8: 'uint8',
+  bool: 'bool',
+  string: 'string',
+  i4: 'int4',
+  u4: 'uint4',
 };
 
 /** The package, from beside neffc or from the folder named; undefined where it is not installed. */
@@ -44,11 +57,18 @@ export async function findOnnxRuntime(folder: string): Promise<OnnxRuntime | und
 }
 
 const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND');
+  error instanceof Error &&
+  'code' in error &&
+  (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND');
 
 function broken(error: unknown) {
   const what = error instanceof Error ? error.message : String(error);
-  return unsupported('E4021', `${RUNTIME_PACKAGE} is installed, but does not load: ${what}`, undefined, `install it again: npm install ${RUNTIME_PACKAGE}`);
+  return unsupported(
+    'E4021',
+    `${RUNTIME_PACKAGE} is installed, but does not load: ${what}`,
+    undefined,
+    `install it again: npm install ${RUNTIME_PACKAGE}`,
+  );
 }
 
 /** @throws E4021 where the package is not installed */
@@ -71,24 +91,42 @@ function toRuntime({ Tensor }: OnnxRuntime, t: HostTensor): RuntimeTensor {
 
 function fromRuntime(t: RuntimeTensor, name: string): HostTensor {
   const dtype = Object.entries(TYPE_NAMES).find(([, type]) => type === t.type)?.[0] as DType | undefined;
-  if (dtype === undefined) throw unsupported('E4022', `${RUNTIME_PACKAGE} gives output ${name} as ${t.type}, which is not compared`);
+  if (dtype === undefined)
+    throw unsupported('E4022', `${RUNTIME_PACKAGE} gives output ${name} as ${t.type}, which is not compared`);
   const { data } = t;
-  if (dtype === 'string' || !ArrayBuffer.isView(data)) return stringTensor([...t.dims], data as readonly string[]);
-  return makeTensor(dtype, [...t.dims], new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice());
+  if (dtype === 'string' || !ArrayBuffer.isView(data))
+    return stringTensor([...t.dims], data as readonly string[]);
+  return makeTensor(
+    dtype,
+    [...t.dims],
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
+  );
 }
 
 /**
  * The outputs of an ONNX model in ONNX Runtime, by name.
  * @throws E4022 where it refuses the model, the inputs or their types
  */
-export async function runOnnxRuntime(runtime: OnnxRuntime, model: string, inputs: ReadonlyMap<string, HostTensor>): Promise<Map<string, HostTensor>> {
+export async function runOnnxRuntime(
+  runtime: OnnxRuntime,
+  model: string,
+  inputs: ReadonlyMap<string, HostTensor>,
+): Promise<Map<string, HostTensor>> {
   const feeds = Object.fromEntries([...inputs].map(([name, t]) => [name, toRuntime(runtime, t)]));
   try {
     const session = await runtime.InferenceSession.create(model);
     const results = await session.run(feeds);
-    return new Map(session.outputNames.flatMap((name) => (results[name] === undefined ? [] : [[name, fromRuntime(results[name], name)]])));
+    return new Map(
+      session.outputNames.flatMap((name) =>
+        results[name] === undefined ? [] : [[name, fromRuntime(results[name], name)]],
+      ),
+    );
   } catch (error) {
     if (error instanceof Error && error.name === 'NeffcError') throw error;
-    throw unsupported('E4022', `${RUNTIME_PACKAGE} does not run the model: ${error instanceof Error ? error.message : String(error)}`, { file: model });
+    throw unsupported(
+      'E4022',
+      `${RUNTIME_PACKAGE} does not run the model: ${error instanceof Error ? error.message : String(error)}`,
+      { file: model },
+    );
   }
 }

@@ -5,8 +5,8 @@ import type { ModelSignature } from '../artifact/signature.js';
 import { badInput } from '../base/diagnostic.js';
 import type { DType } from '../base/dtype.js';
 import type { HostTensor } from '../base/tensor.js';
-import { readOnnxData } from './tensor-files/onnx-data.js';
 import { isNpy, readNpy } from './tensor-files/npy.js';
+import { readOnnxData } from './tensor-files/onnx-data.js';
 import { readInput } from './tensor-files/read.js';
 
 export interface ReferenceSet {
@@ -42,7 +42,9 @@ function readSet(folder: string, { inputs, outputs }: ModelSignature): Reference
   const read = (kind: 'input' | 'output') => (ports: readonly { name: string; dtype: DType }[]) =>
     new Map(
       ports.flatMap(({ name, dtype }, i): [string, HostTensor][] => {
-        const file = ENDINGS.map((ending) => join(folder, `${kind}_${i}${ending}`)).find((path) => existsSync(path));
+        const file = ENDINGS.map((ending) => join(folder, `${kind}_${i}${ending}`)).find((path) =>
+          existsSync(path),
+        );
         return file === undefined ? [] : [[name, readTensor(file, name, dtype, kind)]];
       }),
     );

@@ -1,6 +1,7 @@
 // Which operators of a graph no engine runs. The table that lowers is the table that is asked, so the answer cannot be wrong.
-import { type Diagnostic, EXIT, NeffcError } from '../base/diagnostic.js';
+
 import { KERNELS } from '../backend/lower/kernels.js';
+import { type Diagnostic, EXIT, NeffcError } from '../base/diagnostic.js';
 import type { Graph, Node } from '../ir/graph.js';
 
 const NAMED = 8;
@@ -8,7 +9,10 @@ const NAMED = 8;
 function namesOf(nodes: readonly Node[]): string {
   const names = [...new Set(nodes.flatMap((n) => n.origins.map((o) => o.node)))];
   const more = names.length - NAMED;
-  return `${names.slice(0, NAMED).map((name) => `'${name}'`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `${names
+    .slice(0, NAMED)
+    .map((name) => `'${name}'`)
+    .join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** @throws E4100 for each operator without a kernel, all of them at once */

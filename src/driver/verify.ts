@@ -29,7 +29,13 @@ export function verifyArtifact(loaded: Loaded, sets: readonly ReferenceSet[], mo
     return [...set.outputs].map(([name, want]) => {
       const got = result.outputs.get(name);
       if (got === undefined) throw usageError('E2521', `the artifact has no output ${name}`);
-      return { set: set.name, output: name, dtype: want.dtype, shape: want.shape, ...compareTensors(got, want, tolerance) };
+      return {
+        set: set.name,
+        output: name,
+        dtype: want.dtype,
+        shape: want.shape,
+        ...compareTensors(got, want, tolerance),
+      };
     });
   });
   return { equal: outputs.every((o) => o.equal), precision, outputs };

@@ -7,13 +7,21 @@ import { elementCount, elementReader, type HostTensor } from '../base/tensor.js'
 
 /** The string of each id. @throws E3619 where the JSON is no vocabulary */
 export function vocabularyOf(json: unknown, file: string): ReadonlyMap<number, string> {
-  if (Array.isArray(json) && json.every((word) => typeof word === 'string')) return new Map(json.map((word, id) => [id, word]));
+  if (Array.isArray(json) && json.every((word) => typeof word === 'string'))
+    return new Map(json.map((word, id) => [id, word]));
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
     const entries = Object.entries(json);
-    if (entries.every(([, id]) => Number.isSafeInteger(id))) return new Map(entries.map(([word, id]) => [Number(id), word]));
-    if (entries.every(([id, word]) => /^\d+$/.test(id) && typeof word === 'string')) return new Map(entries.map(([id, word]) => [Number(id), String(word)]));
+    if (entries.every(([, id]) => Number.isSafeInteger(id)))
+      return new Map(entries.map(([word, id]) => [Number(id), word]));
+    if (entries.every(([id, word]) => /^\d+$/.test(id) && typeof word === 'string'))
+      return new Map(entries.map(([id, word]) => [Number(id), String(word)]));
   }
-  throw badInput('E3619', `${file} is no vocabulary`, { file }, 'give a list of strings, an object from string to id, or from id to string');
+  throw badInput(
+    'E3619',
+    `${file} is no vocabulary`,
+    { file },
+    'give a list of strings, an object from string to id, or from id to string',
+  );
 }
 
 /** The text of the first integer output, one line a row. @throws E3619 */
@@ -25,8 +33,13 @@ export function textOf(
 ): string | readonly string[] {
   const vocabulary = vocabularyOf(json, file);
   const tokens = [...outputs.values()].find((t) => isInteger(t.dtype) && t.shape.length > 0);
-  if (tokens === undefined) throw badInput('E3619', 'the model has no output of tokens to print as text', { file });
-  const silent = new Set(['bos', 'eos', 'pad'].flatMap((key) => (typeof decode?.[key] === 'number' ? [decode[key] as number] : [])));
+  if (tokens === undefined)
+    throw badInput('E3619', 'the model has no output of tokens to print as text', { file });
+  const silent = new Set(
+    ['bos', 'eos', 'pad'].flatMap((key) =>
+      typeof decode?.[key] === 'number' ? [decode[key] as number] : [],
+    ),
+  );
   const read = elementReader(tokens);
   const columns = tokens.shape.at(-1) ?? 1;
   const rows = columns === 0 ? 0 : elementCount(tokens.shape) / columns;

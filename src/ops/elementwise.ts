@@ -22,7 +22,7 @@ function select(cond: Uint8Array, a: HostTensor, b: HostTensor): HostTensor {
   if (size === 4) {
     const words = new Uint32Array(out.data.buffer);
     const [x, y] = [a, b].map(({ data }) => {
-      const aligned = data.byteOffset % 4 === 0 ? data : data.slice();
+      const aligned = data.byteOffset % 4 === 0 ? data : new Uint8Array(data);
       return new Uint32Array(aligned.buffer, aligned.byteOffset, words.length);
     }) as [Uint32Array, Uint32Array];
     for (let i = 0; i < words.length; i++) words[i] = cond[i] === 0 ? y[i]! : x[i]!;

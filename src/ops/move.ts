@@ -27,7 +27,7 @@ interface Axis {
 function wordsOf(bytes: Uint8Array, size: number): Words {
   if (size === 1) return bytes;
   const width = Math.min(size, 4);
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
   const count = Math.floor(aligned.byteLength / width);
   return width === 2
     ? new Uint16Array(aligned.buffer, aligned.byteOffset, count)

@@ -34,7 +34,11 @@ function nodesByEngine({ debug }: Artifact): Map<EngineName, number> {
   return new Map([...nodes].map(([engine, found]) => [engine, found.size]));
 }
 
-export function* compileLines(artifact: Artifact, facts: CompileFacts, written: WrittenFacts): Generator<string> {
+export function* compileLines(
+  artifact: Artifact,
+  facts: CompileFacts,
+  written: WrittenFacts,
+): Generator<string> {
   const { manifest } = artifact;
   const nodes = nodesByEngine(artifact);
   const table = [

@@ -23,13 +23,43 @@ export interface Exploration {
 }
 
 export function exploreLines(e: Exploration): string[] {
-  const head = ['', 'variant', 'cache', 'mean', 'p50', 'p99', 'host bytes', 'executions', 'device memory', 'artifact', 'instructions', 'compile ms'];
+  const head = [
+    '',
+    'variant',
+    'cache',
+    'mean',
+    'p50',
+    'p99',
+    'host bytes',
+    'executions',
+    'device memory',
+    'artifact',
+    'instructions',
+    'compile ms',
+  ];
   const rows = e.rows.map((r) => [
     `${r.variant}${r.incremental ? '' : ' (full recomputation)'}` === e.recommended ? '*' : '',
-    r.variant, r.incremental ? 'yes' : 'no', timeText(r.mean_ns), timeText(r.p50_ns), timeText(r.p99_ns), countText(r.between_steps_bytes),
-    r.executions.toFixed(2), sizeText(r.dram_bytes), sizeText(r.artifact_bytes), countText(r.instructions), countText(r.compile_ms),
+    r.variant,
+    r.incremental ? 'yes' : 'no',
+    timeText(r.mean_ns),
+    timeText(r.p50_ns),
+    timeText(r.p99_ns),
+    countText(r.between_steps_bytes),
+    r.executions.toFixed(2),
+    sizeText(r.dram_bytes),
+    sizeText(r.artifact_bytes),
+    countText(r.instructions),
+    countText(r.compile_ms),
   ]);
-  const partitions = e.rows.filter((r) => r.partitions.length > 0).map((r) => `partitions ${r.incremental ? 'with cache' : 'without'}: ${r.partitions.join(', ')}`);
-  const lines = [...alignTable([head, ...rows]), '', ...partitions, `recommended: ${e.recommended}: ${e.reason}`, 'times are modelled; host bytes and executions are means over the histogram'];
+  const partitions = e.rows
+    .filter((r) => r.partitions.length > 0)
+    .map((r) => `partitions ${r.incremental ? 'with cache' : 'without'}: ${r.partitions.join(', ')}`);
+  const lines = [
+    ...alignTable([head, ...rows]),
+    '',
+    ...partitions,
+    `recommended: ${e.recommended}: ${e.reason}`,
+    'times are modelled; host bytes and executions are means over the histogram',
+  ];
   return lines.map((line) => `${line}\n`);
 }

@@ -29,7 +29,9 @@ export function percentText(share: number): string {
 /** Rows in columns as wide as their widest cell; columns of numbers stand right. */
 export function alignTable(rows: readonly (readonly string[])[], indent = ''): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const widths = Array.from({ length: columns }, (_, i) =>
+    Math.max(...rows.map((row) => row[i]?.length ?? 0)),
+  );
   const body = rows.length > 1 ? rows.slice(1) : rows;
   const right = widths.map((_, i) => body.every((row) => /^(?:[-+.\d,% ]*|[\d.,]+ \w+)$/.test(row[i] ?? '')));
   return rows.map((row) =>

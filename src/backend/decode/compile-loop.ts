@@ -14,6 +14,7 @@ import type { Buffer } from '../lower/buffer.js';
 import type { Port } from '../lower/lower.js';
 import { placeProgram, type PlacedProgram, type PlacedSection } from '../place.js';
 import { perEngine, startingAt, synchronise, waitingNops, type Streams } from '../sync/sync.js';
+import { verifyLowered, verifyProgram, verifySection } from '../verify.js';
 import { lowerLoop, SECTION_NAMES, type LoopSections, type SectionName } from './sections.js';
 import type { LoopShape, LoopSpec } from './spec.js';
 
@@ -58,7 +59,7 @@ export interface CompiledLoop {
   readonly copies: { readonly count: number; readonly bytes: number };
 }
 
-export function compileLoop(spec: LoopSpec, shape: LoopShape, target: Target, options: Pick<BackendOptions, 'level'>): CompiledLoop {
+export function compileLoop(spec: LoopSpec, shape: LoopShape, target: Target, options: Pick<BackendOptions, 'level' | 'check'>): CompiledLoop {
   const lowered = lowerLoop(spec, target);
   const names = sectionsOf(shape);
   const placed = placeProgram({ ...lowered, sections: names.map((n) => lowered.sections[n]) }, lowered.residentBuffers, target, options.level);
@@ -67,6 +68,13 @@ export function compileLoop(spec: LoopSpec, shape: LoopShape, target: Target, op
   const table = numberVariables(lowered, scratch);
   const e = new LoopEmitter(lowered, bySection, table, target, placed);
   const executables = executablesOf(spec, shape, e);
+  if (options.check === true) {
+    const program = { ...lowered, sections: names.map((n) => lowered.sections[n]) };
+    verifyLowered(program, target);
+    for (const section of placed.sections) verifySection(section, placed, program, addressesOf(section, table, target), target);
+    const { segmentDescriptors } = e;
+    verifyProgram({ variables: table.variables, segments: [e.segment()], segmentDescriptors, executables: executables.map((x) => x.executable) }, target);
+  }
   const port = (p: Port): CompiledPort => ({ name: p.name, variable: table.number(p.buffer), dtype: p.value.type.dtype, shape: p.value.type.shape as readonly number[] });
   return {
     executables,

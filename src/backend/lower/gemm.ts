@@ -14,7 +14,7 @@ export type Epilogue = (psum: View, s0: number, v0: number) => void;
 export const BANK_COLUMNS = 512;
 
 /** PSUM tiles that accumulate side by side, so that a panel of weights is done with after one visit; half of the banks. */
-const SIDE_BY_SIDE = 4;
+export const SIDE_BY_SIDE = 4;
 
 /** Weights by range of columns: [k, columns first .. first + size). */
 export type StationaryRanges = (first: number, size: number) => readonly View[];

@@ -3,79 +3,63 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
-import { readArtifactFile } from '../../artifact/read.js';
-import { writeArtifactFile } from '../../artifact/write.js';
-import { usageError } from '../../base/diagnostic.js';
-import { compileModel, type CompileOptions, type CompileReport } from '../../driver/compile.js';
 import type { ArtifactDraft } from '../../artifact/model.js';
+import { readArtifactFile } from '../../artifact/read.js';
+import { type WrittenArtifact, writeArtifactFile } from '../../artifact/write.js';
+import { usageError } from '../../base/diagnostic.js';
+import { type CompileOptions, type CompileReport, compileModel, prepareModel } from '../../driver/compile.js';
 import { compileDecode } from '../../driver/generate/decode-request.js';
-import { parsePreprocess } from '../../driver/tensor-files/preprocess.js';
-import { constantBytes } from '../../ops/evaluate.js';
+import type { Graph } from '../../ir/graph.js';
 import { printGraph } from '../../ir/print.js';
+import { constantBytes } from '../../ops/evaluate.js';
+import type { PassRun } from '../../passes/run.js';
 import { compileLines } from '../../report/compile-text.js';
+import type { View } from '../../report/dump/view.js';
+import { VIEWS } from '../../report/dump/views.js';
+import { DUMPED_STAGES, type DumpedStage, stageText } from '../../report/stage-text.js';
 import type { CommandSpec, OptionValues, Outcome } from '../command.js';
-import { addDecodeOptions, asksForLoop, decodeRequest, notBuilt } from '../decode-options.js';
-import { addTargetOptions, choiceOption, parseShape, parseTarget, repeated, type ShapeOption, splitPair } from '../option-values.js';
+import { asksForLoop, decodeRequest } from '../decode-options.js';
+import { addModelOptions, type ModelFlags, modelOptions } from '../model-options.js';
+import { choiceOption, words } from '../option-values.js';
+import { addPassOptions, type PassFlags, passOptions, timingLines } from '../pass-options.js';
 import type { Session } from '../session.js';
+import { viewsDocument, viewsText } from '../views.js';
 
-export interface ModelFlags {
-  readonly target: string;
-  readonly autoCast: CompileOptions['autoCast'];
-  readonly autoCastType: CompileOptions['autoCastType'];
-  readonly optimize: number;
-  readonly inputShape?: readonly ShapeOption[];
-  readonly hostOps: CompileOptions['hostOps'];
-  readonly preprocess?: readonly (readonly [name: string, steps: string])[];
-}
-interface CompileFlags extends ModelFlags {
-  readonly output: string;
-}
-
-/** `NAME=STEPS`, the first `=` apart from those of steps (`mean=…`); checked at once. */
-function parsePreprocessOption(text: string): readonly [string, string] {
-  const at = text.search(/=(?=(?:grey|rgb|bgr|invert|resize|pad|mean=|std=))/);
-  const [name, steps] = at > 0 ? [text.slice(0, at), text.slice(at + 1)] : splitPair(text, '--preprocess');
-  parsePreprocess(steps);
-  return [name, steps];
+interface CompileFlags extends ModelFlags, PassFlags {
+  readonly output?: string;
+  readonly dump?: true | readonly View[];
+  readonly dumpAfter?: readonly DumpedStage[];
 }
 
 function configure(command: Command): void {
-  addModelOptions(command.requiredOption('-o, --output <file.neff>', 'where the artifact goes; it appears whole or not at all'));
-}
-
-/** A model and how it is compiled: what `compile` and `explore` share. */
-export function addModelOptions(command: Command): void {
-  command.argument('[model]', 'an ONNX file, a TorchScript archive or a folder that Optimum wrote');
-  addTargetOptions(command);
+  command.option('-o, --output <file.neff>', 'where the artifact goes; it appears whole or not at all');
+  addModelOptions(command);
   command
     .addOption(
-      new Option('--input-shape <name=shape>', 'shape of an input (name or position), as 1x3x224x224, 1x128:i64 or scalar; repeatable').argParser(
-        repeated(parseShape),
-      ),
+      new Option(
+        '--dump [views]',
+        `print views of the artifact: ${VIEWS.map((v) => v.name).join(', ')} or all`,
+      ).argParser(parseViews),
     )
     .addOption(
-      new Option('--host-ops <mode>', 'operators that no engine runs: allow (on the host, a warning each) or forbid')
-        .argParser(choiceOption('--host-ops', ['allow', 'forbid']))
-        .default('allow'),
-    )
-    .addOption(
-      new Option('--preprocess <name=steps>', 'what `run` does to image files: grey|rgb|bgr, invert, resize, pad, mean=A:B:C, std=A:B:C').argParser(
-        repeated(parsePreprocessOption),
+      new Option('--dump-after <stages>', `print what stages made: ${DUMPED_STAGES.join(', ')}`).argParser(
+        parseStages,
       ),
     );
-  addDecodeOptions(command);
+  addPassOptions(command);
 }
 
-/** One shape an input; more would be buckets. */
-function inputShapes(given: readonly ShapeOption[]): CompileOptions['inputShapes'] {
-  const shapes = new Map<string, { shape: readonly number[]; dtype?: ShapeOption['dtype'] & string }>();
-  for (const { name, shapes: all, dtype } of given) {
-    const [shape = [], ...more] = all;
-    if (shapes.has(name)) throw usageError('E2002', `--input-shape gives ${name} twice`, undefined, 'separate the shapes of buckets by commas in one option');
-    if (more.length > 0) throw notBuilt(`several shapes of an input (${name}: buckets)`, 'compile an artifact for each shape');
-    shapes.set(name, { shape, ...(dtype !== undefined && { dtype }) });
-  }
-  return shapes;
+function parseViews(text: string): readonly View[] {
+  if (text === 'all') return VIEWS;
+  const find = choiceOption(
+    '--dump',
+    VIEWS.map((v) => v.name),
+  );
+  return words(text).flatMap((name) => VIEWS.filter((v) => v.name === find(name)));
+}
+
+function parseStages(text: string): readonly DumpedStage[] {
+  return words(text).map(choiceOption('--dump-after', DUMPED_STAGES));
 }
 
 async function sha256Of(path: string): Promise<string> {
@@ -84,47 +68,100 @@ async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-function compileTo(model: string | undefined, flags: CompileFlags, values: OptionValues, session: Session): { report: CompileReport; draft: ArtifactDraft } {
-  const options = modelOptions(flags, session);
-  if (asksForLoop(model, values)) return compileDecode(decodeRequest(model, values, options.inputShapes), options);
-  if (model === undefined) throw usageError('E2001', "missing required argument 'model'");
-  return compileModel(model, options);
+/** Texts that options ask for beside the artifact, in the order in which they came. */
+interface Printed {
+  readonly stages: { readonly stage: string; readonly text: string }[];
+  passes: readonly PassRun[];
 }
 
-export function modelOptions(flags: ModelFlags, session: Session): CompileOptions {
+function compileOptions(flags: CompileFlags, session: Session, printed: Printed): CompileOptions {
   return {
-    target: parseTarget(flags.target),
-    autoCast: flags.autoCast,
-    autoCastType: flags.autoCastType,
-    inputShapes: inputShapes(flags.inputShape ?? []),
-    hostOps: flags.hostOps,
-    preprocess: new Map(flags.preprocess),
-    level: flags.optimize,
-    onGraph: (graph) => session.keep('graph.txt', () => printGraph(graph, constantBytes)),
-    onStage: (stage) => session.stage(stage),
+    ...modelOptions(flags, session),
+    passes: passOptions(flags, session),
+    onPasses: (runs) => {
+      printed.passes = runs;
+    },
+    onStage: (stage, data) => {
+      session.stage(stage);
+      if (!flags.dumpAfter?.some((wanted) => wanted === stage)) return;
+      const text = stageText(stage, data);
+      if (text !== undefined) printed.stages.push({ stage, text: [...text].join('') });
+    },
   };
+}
+
+function compileTo(
+  model: string | undefined,
+  options: CompileOptions,
+  values: OptionValues,
+): { report: CompileReport; draft: ArtifactDraft } {
+  if (asksForLoop(model, values))
+    return compileDecode(decodeRequest(model, values, options.inputShapes), options);
+  return compileModel(required(model), options);
+}
+
+function required(model: string | undefined): string {
+  if (model !== undefined) return model;
+  throw usageError('E2001', "missing required argument 'model'");
+}
+
+/** `--stop-after`: the graph as it stands then; nothing is compiled, nothing written. */
+function stopped(graph: Graph, printed: Printed): Outcome {
+  const text = printGraph(graph, constantBytes);
+  return {
+    document: () => ({ graph: text, passes: printed.passes }),
+    text: () => [text],
+  };
+}
+
+function* printedLines(printed: Printed, flags: CompileFlags): Generator<string> {
+  for (const { stage, text } of printed.stages) yield `; after ${stage}\n${text}\n`;
+  if (flags.timePasses === true) yield* [...timingLines(printed.passes), '\n'];
+}
+
+/** Writes the artifact; an interrupt waits until it is in its place. */
+function write(output: string, draft: ArtifactDraft, { environment }: Session): WrittenArtifact {
+  environment.writing?.(true);
+  try {
+    return writeArtifactFile(output, draft);
+  } finally {
+    environment.writing?.(false);
+  }
 }
 
 async function compile([model]: readonly string[], values: OptionValues, session: Session): Promise<Outcome> {
   const flags = values as unknown as CompileFlags;
-  const { report, draft } = compileTo(model, flags, values, session);
-  const { environment } = session;
-  environment.writing?.(true);
-  const written = writeArtifactFile(flags.output, draft);
-  environment.writing?.(false);
+  const { output } = flags;
+  const printed: Printed = { stages: [], passes: [] };
+  const options = compileOptions(flags, session, printed);
+  if (flags.stopAfter !== undefined) return stopped(prepareModel(required(model), options).graph, printed);
+  if (output === undefined)
+    throw usageError('E2001', "required option '-o, --output <file.neff>' not specified");
+  const { report, draft } = compileTo(model, options, values);
+  const written = write(output, draft, session);
   session.stage('write');
-  const total_ms = session.elapsedMs();
-  const peak_rss_bytes = environment.peakMemory();
-  const sha256 = session.json ? await sha256Of(flags.output) : '';
+  const totalMs = session.elapsedMs();
+  const peakBytes = session.environment.peakMemory();
+  const sha256 = session.json ? await sha256Of(output) : '';
+  const views = flags.dump === undefined ? [] : flags.dump === true ? VIEWS.slice(0, 1) : flags.dump;
+  const viewed = { cores: 1, sharedWeights: false, target: options.target };
   return {
     diagnostics: report.warnings,
     document: () => ({
-      artifact: { path: flags.output, bytes: written.bytes, sha256 },
+      artifact: { path: output, bytes: written.bytes, sha256 },
       ...report,
-      timing: { total_ms, stages: session.stages },
-      peak_rss_bytes,
+      timing: { total_ms: totalMs, stages: session.stages },
+      peak_rss_bytes: peakBytes,
+      ...(views.length > 0 && { dump: viewsDocument(readArtifactFile(output), views, viewed) }),
+      ...(printed.stages.length > 0 && { stages: printed.stages }),
+      ...(flags.timePasses === true && { passes: printed.passes }),
     }),
-    text: () => compileLines(readArtifactFile(flags.output), report, { path: flags.output, bytes: written.bytes, totalMs: total_ms, peakBytes: peak_rss_bytes }),
+    *text() {
+      const artifact = readArtifactFile(output);
+      yield* printedLines(printed, flags);
+      if (views.length > 0) yield* [...viewsText(artifact, views, viewed), '\n'];
+      yield* compileLines(artifact, report, { path: output, bytes: written.bytes, totalMs, peakBytes });
+    },
   };
 }
 

@@ -1,12 +1,11 @@
 // `neffc dump`: an artifact from its summary down to each instruction.
 import { type Command, Option } from 'commander';
-import type { Artifact } from '../../artifact/model.js';
 import { readArtifactFile } from '../../artifact/read.js';
 import type { View, ViewOptions } from '../../report/dump/view.js';
 import { VIEWS } from '../../report/dump/views.js';
 import type { CommandSpec, OptionValues, Outcome } from '../command.js';
-import type { JsonDocument } from '../json.js';
 import { integerOption } from '../option-values.js';
+import { viewsDocument, viewsText } from '../views.js';
 
 interface DumpFlags {
   readonly node?: string;
@@ -17,11 +16,18 @@ interface DumpFlags {
 function configure(command: Command): void {
   command.argument('<artifact>', 'a .neff file').option('--all', 'every view');
   for (const { name, doc } of VIEWS) {
-    command.option(name === 'asm' ? '--asm [sg]' : `--${name}`, name === 'asm' ? `${doc}; of one executable or segment (name or number)` : doc);
+    command.option(
+      name === 'asm' ? '--asm [sg]' : `--${name}`,
+      name === 'asm' ? `${doc}; of one executable or segment (name or number)` : doc,
+    );
   }
   command
     .option('--node <name>', 'only what comes from this source node')
-    .addOption(new Option('--cores <n>', 'cores, for --memory').argParser(integerOption('--cores', 1, 4096)).default(1))
+    .addOption(
+      new Option('--cores <n>', 'cores, for --memory')
+        .argParser(integerOption('--cores', 1, 4096))
+        .default(1),
+    )
     .option('--shared-weights', 'one copy of the constants for each chip, for --memory');
 }
 
@@ -29,20 +35,6 @@ function chosenViews(values: OptionValues): readonly View[] {
   if (values.all === true) return VIEWS;
   const chosen = VIEWS.filter((view) => values[view.name] !== undefined);
   return chosen.length > 0 ? chosen : VIEWS.filter((view) => view.name === 'summary');
-}
-
-/** One view is the document itself; several stand under their names. */
-export function viewsDocument(artifact: Artifact, views: readonly View[], options: ViewOptions): JsonDocument {
-  const [only, ...more] = views;
-  if (only !== undefined && more.length === 0) return only.json(artifact, options);
-  return Object.fromEntries(views.map((view) => [view.name, view.json(artifact, options)]));
-}
-
-export function* viewsText(artifact: Artifact, views: readonly View[], options: ViewOptions): Generator<string> {
-  for (const [i, view] of views.entries()) {
-    if (views.length > 1) yield `${i === 0 ? '' : '\n'}== ${view.name}\n`;
-    yield* view.text(artifact, options);
-  }
 }
 
 function dump([path = '']: readonly string[], values: OptionValues): Outcome {
@@ -56,7 +48,16 @@ function dump([path = '']: readonly string[], values: OptionValues): Outcome {
     ...(flags.node !== undefined && { node: flags.node }),
     ...(typeof values.asm === 'string' && { part: values.asm }),
   };
-  return { document: () => viewsDocument(artifact, views, options), text: () => viewsText(artifact, views, options) };
+  return {
+    document: () => viewsDocument(artifact, views, options),
+    text: () => viewsText(artifact, views, options),
+  };
 }
 
-export const DUMP: CommandSpec = { name: 'dump', summary: 'show what an artifact holds', schema: 1, configure, run: dump };
+export const DUMP: CommandSpec = {
+  name: 'dump',
+  summary: 'show what an artifact holds',
+  schema: 1,
+  configure,
+  run: dump,
+};

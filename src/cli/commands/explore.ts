@@ -6,15 +6,16 @@ import { explore } from '../../driver/generate/explore.js';
 import { exploreLines } from '../../report/explore-text.js';
 import type { CommandSpec, OptionValues, Outcome } from '../command.js';
 import { decodeRequest } from '../decode-options.js';
+import { addModelOptions, type ModelFlags, modelOptions } from '../model-options.js';
 import type { Session } from '../session.js';
-import { addModelOptions, type ModelFlags, modelOptions } from './compile.js';
 
 function configure(command: Command): void {
   addModelOptions(command);
 }
 
 function run([model]: readonly string[], values: OptionValues, session: Session): Outcome {
-  if (values.lengths === undefined) throw usageError('E2001', "explore needs '--lengths FILE.json', a histogram of output lengths");
+  if (values.lengths === undefined)
+    throw usageError('E2001', "explore needs '--lengths FILE.json', a histogram of output lengths");
   const options = modelOptions(values as unknown as ModelFlags, session);
   const request = decodeRequest(model, values, options.inputShapes);
   const prepared = prepareBoth(request, options);

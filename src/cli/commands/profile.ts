@@ -35,9 +35,21 @@ function configure(command: Command): void {
     .argument('<artifact>', 'a .neff file')
     .option('--model <name>', 'which model of a linked artifact')
     .option('--trace <file.json>', 'writes the timeline for Perfetto or chrome://tracing')
-    .addOption(new Option('--requests <n>', 'requests of each core, for the throughput').argParser(integerOption('--requests', 1, 1_000_000)).default(16))
-    .addOption(new Option('--in-flight <n>', 'requests that overlap on a core').argParser(integerOption('--in-flight', 1, 1024)).default(1))
-    .addOption(new Option('--length <n>', 'steps that a decoding loop makes; default all').argParser(integerOption('--length', 1)))
+    .addOption(
+      new Option('--requests <n>', 'requests of each core, for the throughput')
+        .argParser(integerOption('--requests', 1, 1_000_000))
+        .default(16),
+    )
+    .addOption(
+      new Option('--in-flight <n>', 'requests that overlap on a core')
+        .argParser(integerOption('--in-flight', 1, 1024))
+        .default(1),
+    )
+    .addOption(
+      new Option('--length <n>', 'steps that a decoding loop makes; default all').argParser(
+        integerOption('--length', 1),
+      ),
+    )
     .option('--bucket <name>', 'which bucket; default the largest');
   addCoreOptions(command);
 }
@@ -51,7 +63,11 @@ function writePieces(path: string, pieces: Iterable<string>): void {
   try {
     fd = openSync(path, 'w');
   } catch (error) {
-    throw usageError('E2004', `the trace cannot be written: ${error instanceof Error ? error.message : String(error)}`, { file: path });
+    throw usageError(
+      'E2004',
+      `the trace cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+      { file: path },
+    );
   }
   try {
     for (const piece of pieces) writeSync(fd, piece);
@@ -60,7 +76,10 @@ function writePieces(path: string, pieces: Iterable<string>): void {
   }
 }
 
-function* throughputLines({ requestsPerSecond, latenciesNs, busy }: Throughput, flags: ProfileFlags): Generator<string> {
+function* throughputLines(
+  { requestsPerSecond, latenciesNs, busy }: Throughput,
+  flags: ProfileFlags,
+): Generator<string> {
   const worst = Math.max(...latenciesNs);
   yield `\n${countText(requestsPerSecond)} requests/s, modelled (${flags.cores} cores, ${flags.inFlight} in flight each), latency at most ${timeText(worst)}; device in use ${(100 * busy.execute).toFixed(1)} %\n`;
 }
@@ -78,17 +97,34 @@ function profile([path = '']: readonly string[], values: OptionValues, session: 
     ...(flags.hostOverhead !== undefined && { hostOverheadUs: flags.hostOverhead }),
   });
   session.stage('load');
-  const result = runRequest(loaded, new Map(), { model: name, trace: true, chain: true, timing: timingOf(flags) });
+  const result = runRequest(loaded, new Map(), {
+    model: name,
+    trace: true,
+    chain: true,
+    timing: timingOf(flags),
+  });
   session.stage('simulate');
-  const many = throughput(result.events, { requests: flags.requests, inFlight: flags.inFlight, cores: flags.cores });
+  const many = throughput(result.events, {
+    requests: flags.requests,
+    inFlight: flags.inFlight,
+    cores: flags.cores,
+  });
   const made = profileOf(loaded, result, name);
-  if (flags.trace !== undefined) writePieces(flags.trace, chromeTrace(result, new TracedCode(artifact, name)));
+  if (flags.trace !== undefined)
+    writePieces(flags.trace, chromeTrace(result, new TracedCode(artifact, name)));
   session.stage('report');
   return {
     document: () => ({
       ...made,
       requests_per_s: many.requestsPerSecond,
-      throughput: { requests: flags.requests, in_flight: flags.inFlight, cores: flags.cores, total_ns: many.totalNs, busy: many.busy, max_latency_ns: Math.max(...many.latenciesNs) },
+      throughput: {
+        requests: flags.requests,
+        in_flight: flags.inFlight,
+        cores: flags.cores,
+        total_ns: many.totalNs,
+        busy: many.busy,
+        max_latency_ns: Math.max(...many.latenciesNs),
+      },
     }),
     *text() {
       yield* profileLines(made);
@@ -98,4 +134,10 @@ function profile([path = '']: readonly string[], values: OptionValues, session: 
   };
 }
 
-export const PROFILE: CommandSpec = { name: 'profile', summary: 'show where the modelled time of a request goes', schema: 1, configure, run: profile };
+export const PROFILE: CommandSpec = {
+  name: 'profile',
+  summary: 'show where the modelled time of a request goes',
+  schema: 1,
+  configure,
+  run: profile,
+};

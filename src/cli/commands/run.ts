@@ -15,7 +15,15 @@ import { modelOf } from '../../runtime/model-program.js';
 import { runRequest } from '../../runtime/request.js';
 import type { CommandSpec, OptionValues, Outcome } from '../command.js';
 import { integerOption, readJsonFile } from '../option-values.js';
-import { addCheckOptions, addCoreOptions, addInputOptions, type InputFlags, inputSources, type LoadFlags, loadOptions } from '../request-options.js';
+import {
+  addCheckOptions,
+  addCoreOptions,
+  addInputOptions,
+  type InputFlags,
+  inputSources,
+  type LoadFlags,
+  loadOptions,
+} from '../request-options.js';
 import type { Session } from '../session.js';
 
 interface RunFlags extends InputFlags, LoadFlags {
@@ -30,17 +38,25 @@ function configure(command: Command): void {
   addInputOptions(command);
   command
     .option('--output-dir <folder>', 'writes output_K.npy in signature order')
-    .option('--vocab <file.json>', 'prints token outputs as text: a list of strings, or an object from string to id')
+    .option(
+      '--vocab <file.json>',
+      'prints token outputs as text: a list of strings, or an object from string to id',
+    )
     .option('--model <name>', 'which model of a linked artifact');
   addCoreOptions(command);
-  command.addOption(new Option('--in-flight <n>', 'requests that overlap on a core').argParser(integerOption('--in-flight', 1, 1024)).default(1));
+  command.addOption(
+    new Option('--in-flight <n>', 'requests that overlap on a core')
+      .argParser(integerOption('--in-flight', 1, 1024))
+      .default(1),
+  );
   addCheckOptions(command);
 }
 
 function writeOutputs(folder: string, outputs: ReadonlyMap<string, HostTensor>): void {
   try {
     mkdirSync(folder, { recursive: true });
-    for (const [i, tensor] of [...outputs.values()].entries()) writeFileSync(join(folder, `output_${i}.npy`), writeNpy(tensor));
+    for (const [i, tensor] of [...outputs.values()].entries())
+      writeFileSync(join(folder, `output_${i}.npy`), writeNpy(tensor));
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error;
     throw usageError('E2004', `outputs cannot be written to ${folder}: ${error.message}`, { file: folder });
@@ -59,7 +75,8 @@ function runArtifact([path = '']: readonly string[], values: OptionValues, sessi
   const result = runRequest(loaded, inputs, flags.model === undefined ? {} : { model: flags.model });
   session.stage('run');
   if (flags.outputDir !== undefined) writeOutputs(flags.outputDir, result.outputs);
-  const text = flags.vocab === undefined ? undefined : textOf(result.outputs, vocabulary, flags.vocab, signature);
+  const text =
+    flags.vocab === undefined ? undefined : textOf(result.outputs, vocabulary, flags.vocab, signature);
   const wallMs = session.elapsedMs();
   return {
     diagnostics: result.warnings,

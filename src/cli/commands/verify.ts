@@ -16,7 +16,15 @@ import { loadArtifact } from '../../runtime/load.js';
 import { modelOf } from '../../runtime/model-program.js';
 import type { CommandSpec, OptionValues, Outcome } from '../command.js';
 import { choiceOption } from '../option-values.js';
-import { addCheckOptions, addCoreOptions, addInputOptions, type InputFlags, inputSources, type LoadFlags, loadOptions } from '../request-options.js';
+import {
+  addCheckOptions,
+  addCoreOptions,
+  addInputOptions,
+  type InputFlags,
+  inputSources,
+  type LoadFlags,
+  loadOptions,
+} from '../request-options.js';
 import type { Session } from '../session.js';
 
 interface VerifyFlags extends InputFlags, LoadFlags {
@@ -36,7 +44,10 @@ function configure(command: Command): void {
     .option('--data <folder>', 'recorded input_K and output_K, .npy or .pb')
     .option('--model <file>', 'the source model; it is run on the inputs given, or on random ones')
     .addOption(
-      new Option('--reference <runtime>', "what runs the source model: onnxruntime (onnxruntime-node, where installed) or interpreter (neffc's evaluators)")
+      new Option(
+        '--reference <runtime>',
+        "what runs the source model: onnxruntime (onnxruntime-node, where installed) or interpreter (neffc's evaluators)",
+      )
         .argParser(choiceOption('--reference', ['onnxruntime', 'interpreter']))
         .default('onnxruntime'),
     )
@@ -48,7 +59,11 @@ function configure(command: Command): void {
 }
 
 /** Inputs from the options, else those recorded, else random ones. */
-function givenInputs(signature: ModelSignature, flags: VerifyFlags, recorded: readonly ReferenceSet[]): ReadonlyMap<string, HostTensor> {
+function givenInputs(
+  signature: ModelSignature,
+  flags: VerifyFlags,
+  recorded: readonly ReferenceSet[],
+): ReadonlyMap<string, HostTensor> {
   const sources = inputSources(flags);
   const given = sources.files.length > 0 || sources.folder !== undefined || sources.randomSeed !== undefined;
   const [first] = recorded;
@@ -59,32 +74,59 @@ function givenInputs(signature: ModelSignature, flags: VerifyFlags, recorded: re
 /** The options with which the artifact was compiled, as it records them. */
 function compiledWith({ manifest }: Artifact, signature: ModelSignature): CompileOptions {
   const { autoCast = 'none', autoCastType = 'bf16', level = 2 } = manifest.options as Partial<CompileOptions>;
-  return { target: manifest.target, autoCast, autoCastType, level, inputShapes: compiledShapes(signature), hostOps: 'allow', preprocess: new Map() };
+  return {
+    target: manifest.target,
+    autoCast,
+    autoCastType,
+    level,
+    inputShapes: compiledShapes(signature),
+    hostOps: 'allow',
+    preprocess: new Map(),
+  };
 }
 
 function failures(verification: Verification, layers: LayerReport | undefined): Diagnostic[] {
   const outputs = verification.outputs
     .filter((o) => !o.equal)
-    .map((o): Diagnostic => ({ code: 'E6001', severity: 'error', message: `output ${o.output} of ${o.set} departs from the reference: ${o.reason}` }));
+    .map(
+      (o): Diagnostic => ({
+        code: 'E6001',
+        severity: 'error',
+        message: `output ${o.output} of ${o.set} departs from the reference: ${o.reason}`,
+      }),
+    );
   const first = layers?.first;
   if (first === undefined) return outputs;
   return [
     ...outputs,
-    { code: 'E6002', severity: 'error', message: `${first.op} is the first layer that departs: ${first.reason}`, where: { node: first.node } },
+    {
+      code: 'E6002',
+      severity: 'error',
+      message: `${first.op} is the first layer that departs: ${first.reason}`,
+      where: { node: first.node },
+    },
   ];
 }
 
-async function verify([path = '']: readonly string[], values: OptionValues, session: Session): Promise<Outcome> {
+async function verify(
+  [path = '']: readonly string[],
+  values: OptionValues,
+  session: Session,
+): Promise<Outcome> {
   const flags = values as unknown as VerifyFlags;
   if (flags.data === undefined && flags.model === undefined) {
     throw usageError('E2001', 'verify needs a reference', undefined, 'give --data FOLDER or --model MODEL');
   }
-  if (flags.layers === true && flags.model === undefined) throw usageError('E2001', '--layers needs the source model', undefined, 'give --model MODEL');
+  if (flags.layers === true && flags.model === undefined)
+    throw usageError('E2001', '--layers needs the source model', undefined, 'give --model MODEL');
   const artifact = readArtifactFile(path);
   const signature = modelOf(artifact, flags.linked);
   const recorded = flags.data === undefined ? [] : readReferenceData(flags.data, signature);
   const inputs = givenInputs(signature, flags, recorded);
-  const layered = flags.layers === true && flags.model !== undefined ? compareLayers(flags.model, inputs, compiledWith(artifact, signature)) : undefined;
+  const layered =
+    flags.layers === true && flags.model !== undefined
+      ? compareLayers(flags.model, inputs, compiledWith(artifact, signature))
+      : undefined;
   const sets = [...recorded];
   if (flags.model !== undefined && recorded.length === 0) {
     // Layers are compared by neffc's evaluators anyway, so the outputs are too.
@@ -106,4 +148,10 @@ async function verify([path = '']: readonly string[], values: OptionValues, sess
   };
 }
 
-export const VERIFY: CommandSpec = { name: 'verify', summary: 'compare an artifact with a reference', schema: 1, configure, run: verify };
+export const VERIFY: CommandSpec = {
+  name: 'verify',
+  summary: 'compare an artifact with a reference',
+  schema: 1,
+  configure,
+  run: verify,
+};

@@ -1,24 +1,45 @@
-// Which form a source that generates has, and its recogniser.
-import { basename } from 'node:path';
+// The entry of recognition: files that hold a decoding model, in whatever form, to the one structure that variants are built
+// from. Here it is decided which form a request has; each form has a file of its own.
+import { findDecodeLoop } from './onnx-loop.js';
 import { onnxSource } from './onnx-source.js';
+import { isOptimumFolder, recogniseFolder } from './optimum.js';
 import { recognisePair } from './pair.js';
-import { isFolder, readModel } from './read-source.js';
-import type { DecodeFlags, RecognisedDecode } from './request.js';
+import { isFolder, readFolder, readModel, type ReadModel } from './read-source.js';
+import type { DecodeFlags, RecognisedDecode, SourceModel } from './request.js';
+import { recogniseLoop } from './loop.js';
+import { onnxLoopSite } from './onnx-loop.js';
 import { recogniseTeacher } from './teacher.js';
 
-/** The files of a source: one model (or folder), or a pair. */
 export type RecogniseRequest =
+  /** An ONNX file or a folder; `decoderFile` picks one of a folder's decoders. */
   | { readonly model: string; readonly decoderFile?: string }
   | { readonly encoder: string; readonly decoder: string; readonly decoderPast?: string };
 
-export function recognise(request: RecogniseRequest, flags: DecodeFlags): RecognisedDecode {
-  const source = (path: string) => onnxSource(readModel(path).model, basename(path));
-  if ('model' in request) return recogniseTeacher(source(request.model), flags);
-  const { encoder, decoder, decoderPast } = request;
-  return recognisePair({ encoder: source(encoder), decoder: source(decoder), ...(decoderPast !== undefined && { later: source(decoderPast) }) }, flags);
+/**
+ * @throws E4201 to E4211 where a property is missing, each naming the option that supplies it; E2210, E2211; and what
+ *   reading and importing the files throws
+ */
+export function recognise(files: RecogniseRequest, flags: DecodeFlags): RecognisedDecode {
+  if ('encoder' in files) {
+    const { encoder, decoder, decoderPast } = files;
+    const later = decoderPast === undefined ? undefined : sourceOf(readModel(decoderPast));
+    const pair = { encoder: sourceOf(readModel(encoder)), decoder: sourceOf(readModel(decoder)) };
+    return recognisePair({ ...pair, ...(later && { later }) }, flags);
+  }
+  if (isFolder(files.model)) return recogniseFolder(readFolder(files.model), files.decoderFile, flags);
+  const read = readModel(files.model);
+  const loop = findDecodeLoop(read.model);
+  if (loop !== undefined) return recogniseLoop(onnxLoopSite(read.model, read.file, loop, flags), flags);
+  return recogniseTeacher(sourceOf(read), flags);
 }
 
-/** Whether the source itself is of a form that generates: a decoding loop, or a folder of models. */
-export function holdsLoop(path: string): boolean {
-  return isFolder(path);
+function sourceOf({ model, file }: ReadModel): SourceModel {
+  return onnxSource(model, file);
+}
+
+/** Whether `--decode auto` makes a loop of the source: it holds one, is a folder of an exporter, or is a pair of files. */
+export function isDecodeSource(files: RecogniseRequest): boolean {
+  if ('encoder' in files) return true;
+  if (isFolder(files.model)) return isOptimumFolder(readFolder(files.model));
+  return findDecodeLoop(readModel(files.model).model) !== undefined;
 }

@@ -1,7 +1,8 @@
 // The code of an artifact, fragment by fragment and instruction by instruction, each with its source node. Decodes lazily: a large
 // artifact is never held decoded.
-import { type FragmentKind, originsOf } from '../../artifact/debug.js';
+
 import type { Origin } from '../../artifact/debug.js';
+import { type FragmentKind, originsOf } from '../../artifact/debug.js';
 import type { Artifact } from '../../artifact/model.js';
 import { usageError } from '../../base/diagnostic.js';
 import { ENGINES, type EngineName } from '../../chip/target.js';
@@ -31,7 +32,13 @@ export function fragmentsOf({ program }: Artifact, part?: string): CodeFragment[
   const all = [
     ...program.executables.flatMap(({ name, load, main }, index) =>
       (['load', 'main'] as const).flatMap((kind) =>
-        ENGINES.map((engine) => ({ part: name, kind, index, engine, bytes: (kind === 'load' ? load : main)[engine] })),
+        ENGINES.map((engine) => ({
+          part: name,
+          kind,
+          index,
+          engine,
+          bytes: (kind === 'load' ? load : main)[engine],
+        })),
       ),
     ),
     ...program.segments.flatMap(({ name, code }, index) =>
@@ -42,7 +49,12 @@ export function fragmentsOf({ program }: Artifact, part?: string): CodeFragment[
   const names = [...new Set(all.map((f) => f.part))];
   const name = /^\d+$/.test(part) && !names.includes(part) ? names[Number(part)] : part;
   if (name === undefined || !names.includes(name)) {
-    throw usageError('E2525', `the artifact has no executable or segment ${part}`, undefined, `it has ${names.map((n, i) => `${i}: ${n}`).join(', ')}`);
+    throw usageError(
+      'E2525',
+      `the artifact has no executable or segment ${part}`,
+      undefined,
+      `it has ${names.map((n, i) => `${i}: ${n}`).join(', ')}`,
+    );
   }
   return all.filter((f) => f.part === name && f.bytes.length > 0);
 }
@@ -58,16 +70,24 @@ export function* linesOf({ debug }: Artifact, fragment: CodeFragment): Generator
 }
 
 /** The descriptors that a trigger in the fragment names. */
-export function descriptorsOf({ program }: Artifact, { kind, index }: CodeFragment): readonly DmaDescriptor[] {
+export function descriptorsOf(
+  { program }: Artifact,
+  { kind, index }: CodeFragment,
+): readonly DmaDescriptor[] {
   return kind === 'segment' ? program.segmentDescriptors : (program.executables[index]?.descriptors ?? []);
 }
 
 /** Whether a line comes from the node asked for: its whole name, or one of the names that were fused. */
 export function isFrom(origin: Origin | undefined, node: string | undefined): boolean {
-  return node === undefined || (origin !== undefined && (origin.node === node || origin.node.split(' + ').includes(node)));
+  return (
+    node === undefined ||
+    (origin !== undefined && (origin.node === node || origin.node.split(' + ').includes(node)))
+  );
 }
 
 export function originText({ node, op, file, line }: Origin): string {
-  const place = [...(file === undefined ? [] : [file]), ...(line === undefined ? [] : [`line ${line}`])].join(' ');
+  const place = [...(file === undefined ? [] : [file]), ...(line === undefined ? [] : [`line ${line}`])].join(
+    ' ',
+  );
   return `${op} ${node}${place === '' ? '' : ` (${place})`}`;
 }

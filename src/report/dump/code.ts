@@ -9,7 +9,8 @@ import { alignTable, countText } from '../text.js';
 import { type CodeFragment, descriptorsOf, fragmentsOf, isFrom, linesOf, originText } from './code-walk.js';
 import type { View, ViewOptions } from './view.js';
 
-const title = ({ part, kind, engine }: CodeFragment): string => `${part} ${kind === 'segment' ? '' : `${kind} `}${engine}`;
+const title = ({ part, kind, engine }: CodeFragment): string =>
+  `${part} ${kind === 'segment' ? '' : `${kind} `}${engine}`;
 
 export const ASM: View = {
   name: 'asm',
@@ -21,7 +22,11 @@ export const ASM: View = {
       engine: fragment.engine,
       instructions: [...linesOf(artifact, fragment)]
         .filter((line) => isFrom(line.origin, options.node))
-        .map(({ index, instruction, origin }) => ({ index, text: disassemble(instruction), ...(origin && { node: origin.node }) })),
+        .map(({ index, instruction, origin }) => ({
+          index,
+          text: disassemble(instruction),
+          ...(origin && { node: origin.node }),
+        })),
     })),
   }),
   *text(artifact, options) {
@@ -57,7 +62,8 @@ function* transfersOf(artifact: Artifact, options: ViewOptions): Generator<Trans
       if (instruction.m !== 'DMA' || !isFrom(origin, options.node)) continue;
       for (let i = instruction.first; i < instruction.first + instruction.count; i++) {
         const descriptor = table[i];
-        if (descriptor !== undefined) yield { part: title(fragment), index: i, queue: instruction.queue, node: origin?.node, descriptor };
+        if (descriptor !== undefined)
+          yield { part: title(fragment), index: i, queue: instruction.queue, node: origin?.node, descriptor };
       }
     }
   }
@@ -69,7 +75,13 @@ export const DMA: View = {
   json: (artifact, options) => ({
     transfers: [...transfersOf(artifact, options)].map(({ descriptor, ...rest }) => {
       const { rows, bytes } = dmaRows(descriptor);
-      return { ...rest, rows, bytes, ns: descriptorTicks(descriptor, options.target) / TICKS_PER_NS, text: disassembleDescriptor(descriptor) };
+      return {
+        ...rest,
+        rows,
+        bytes,
+        ns: descriptorTicks(descriptor, options.target) / TICKS_PER_NS,
+        text: disassembleDescriptor(descriptor),
+      };
     }),
   }),
   *text(artifact, options) {
@@ -79,7 +91,8 @@ export const DMA: View = {
       part = line.part;
       const { rows, bytes } = dmaRows(line.descriptor);
       const ideal = (bytes / options.target.dma.bytesPerSecond) * 1e9;
-      const share = rows === 0 ? 1 : ideal / (descriptorTicks(line.descriptor, options.target) / TICKS_PER_NS);
+      const share =
+        rows === 0 ? 1 : ideal / (descriptorTicks(line.descriptor, options.target) / TICKS_PER_NS);
       yield `${String(line.index).padStart(6)}  queue ${line.queue}  ${countText(rows)} rows, ${countText(bytes)} bytes, ${Math.round(100 * share)} %  ${disassembleDescriptor(line.descriptor)}${line.node === undefined ? '' : `  ; ${line.node}`}\n`;
     }
   },
@@ -94,7 +107,9 @@ interface OriginRow {
 }
 
 function originRows(artifact: Artifact, options: ViewOptions): OriginRow[] {
-  const rows = artifact.debug.origins.map((o): OriginRow => ({ ...o, instructions: Object.fromEntries(ENGINES.map((e) => [e, 0])) }));
+  const rows = artifact.debug.origins.map(
+    (o): OriginRow => ({ ...o, instructions: Object.fromEntries(ENGINES.map((e) => [e, 0])) }),
+  );
   const parts = new Set(fragmentsOf(artifact, options.part).map((f) => `${f.kind} ${f.index}`));
   for (const { fragment, index, engine, runs } of artifact.debug.streams) {
     if (!parts.has(`${fragment} ${index}`)) continue;
@@ -113,7 +128,11 @@ export const ORIGINS: View = {
   *text(artifact, options) {
     const table = [
       ['operator', ...ENGINES.map((e) => e.toUpperCase()), 'node'],
-      ...originRows(artifact, options).map((row) => [row.op, ...ENGINES.map((e) => countText(row.instructions[e] ?? 0)), originText(row).slice(row.op.length + 1)]),
+      ...originRows(artifact, options).map((row) => [
+        row.op,
+        ...ENGINES.map((e) => countText(row.instructions[e] ?? 0)),
+        originText(row).slice(row.op.length + 1),
+      ]),
     ];
     for (const line of alignTable(table)) yield `${line}\n`;
   },

@@ -1,6 +1,7 @@
 // Views of what an artifact holds beside code: the graph's text, constants, device memory, the host program.
-import type { JsonValue } from '../../artifact/json.js';
+
 import { printHostProgram } from '../../artifact/host-program.js';
+import type { JsonValue } from '../../artifact/json.js';
 import { shapeText } from '../../base/tensor.js';
 import { memoryTable, memoryText } from '../../runtime/memory.js';
 import { alignTable, countText } from '../text.js';
@@ -28,7 +29,9 @@ export const MEMORY: View = {
 function sourcesOf(recipe: JsonValue | undefined): string[] {
   if (typeof recipe !== 'object' || recipe === null) return [];
   if (Array.isArray(recipe)) return recipe.flatMap(sourcesOf);
-  return Object.entries(recipe).flatMap(([key, value]) => (key === 'source' && typeof value === 'string' ? [value] : sourcesOf(value)));
+  return Object.entries(recipe).flatMap(([key, value]) =>
+    key === 'source' && typeof value === 'string' ? [value] : sourcesOf(value),
+  );
 }
 
 export const CONSTANTS: View = {
@@ -40,7 +43,13 @@ export const CONSTANTS: View = {
       ['offset', 'bytes', 'type', 'sha256', 'name'],
       ...constants.index.map((c) => {
         const sources = sourcesOf(c.recipe).filter((name) => name !== c.name);
-        return [countText(c.offset), countText(c.bytes), `${c.dtype} ${shapeText(c.shape)}`, c.sha256.slice(0, 12), `${c.name}${sources.length === 0 ? '' : ` from ${sources.join(', ')}`}`];
+        return [
+          countText(c.offset),
+          countText(c.bytes),
+          `${c.dtype} ${shapeText(c.shape)}`,
+          c.sha256.slice(0, 12),
+          `${c.name}${sources.length === 0 ? '' : ` from ${sources.join(', ')}`}`,
+        ];
       }),
     ];
     for (const line of alignTable(rows)) yield `${line}\n`;
@@ -52,7 +61,8 @@ export const HOST: View = {
   doc: 'the host program: what the host does for one request',
   json: ({ host, manifest }) => ({ programs: host, operators: manifest.hostOperators }),
   *text({ host, manifest }) {
-    for (const [name, program] of Object.entries(host)) yield `program ${name}\n${printHostProgram(program).replaceAll(/^(?=.)/gm, '  ')}`;
+    for (const [name, program] of Object.entries(host))
+      yield `program ${name}\n${printHostProgram(program).replaceAll(/^(?=.)/gm, '  ')}`;
     for (const [i, o] of manifest.hostOperators.entries()) yield `operator ${i}: ${o.op} ${o.node}\n`;
   },
 };

@@ -1,13 +1,23 @@
 // The summary: what the artifact is, what it holds, how large everything is.
-import { type Artifact, FORMAT_VERSION } from '../../artifact/model.js';
+
 import { featuresOf } from '../../artifact/features.js';
+import { type Artifact, FORMAT_VERSION } from '../../artifact/model.js';
 import { ENGINES } from '../../chip/target.js';
 import { memoryTable } from '../../runtime/memory.js';
 import { alignTable, countText, sizeText } from '../text.js';
 import { fragmentsOf, linesOf } from './code-walk.js';
 import type { View, ViewOptions } from './view.js';
 
-function instructionCounts(artifact: Artifact): { name: string; kind: string; engines: Record<string, number>; load: number; descriptors: number; pinned: number }[] {
+function instructionCounts(
+  artifact: Artifact,
+): {
+  name: string;
+  kind: string;
+  engines: Record<string, number>;
+  load: number;
+  descriptors: number;
+  pinned: number;
+}[] {
   return artifact.program.executables.map(({ name, kind, descriptors, pins }, index) => {
     const engines: Record<string, number> = Object.fromEntries(ENGINES.map((e) => [e, 0]));
     let load = 0;
@@ -16,7 +26,14 @@ function instructionCounts(artifact: Artifact): { name: string; kind: string; en
       if (fragment.kind === 'load') load += count;
       else engines[fragment.engine] = count;
     }
-    return { name, kind, engines, load, descriptors: descriptors.length, pinned: pins.reduce((n, p) => n + p.parts * p.bytes, 0) };
+    return {
+      name,
+      kind,
+      engines,
+      load,
+      descriptors: descriptors.length,
+      pinned: pins.reduce((n, p) => n + p.parts * p.bytes, 0),
+    };
   });
 }
 
@@ -32,7 +49,13 @@ function facts(artifact: Artifact, options: ViewOptions) {
     options: manifest.options,
     features: featuresOf(artifact),
     cores: header.coreCount,
-    models: manifest.models.map((m) => ({ name: m.name, precision: m.precision, inputs: m.inputs.length, outputs: m.outputs.length, buckets: m.buckets.length })),
+    models: manifest.models.map((m) => ({
+      name: m.name,
+      precision: m.precision,
+      inputs: m.inputs.length,
+      outputs: m.outputs.length,
+      buckets: m.buckets.length,
+    })),
     executables: instructionCounts(artifact),
     segments: program.segments.length,
     constants: { tensors: constants.index.length, bytes: constants.bytes.length },
@@ -53,7 +76,12 @@ export const SUMMARY: View = {
       ['target', f.target],
       ['compiler', f.compiler],
       ['options', JSON.stringify(f.options)],
-      ['models', f.models.map((m) => `${m.name} (${m.inputs} inputs, ${m.outputs} outputs, ${m.precision})`).join(', ')],
+      [
+        'models',
+        f.models
+          .map((m) => `${m.name} (${m.inputs} inputs, ${m.outputs} outputs, ${m.precision})`)
+          .join(', '),
+      ],
       ['constants', `${f.constants.tensors} tensors, ${sizeText(f.constants.bytes)}`],
       ['segments', String(f.segments)],
       ['source nodes', String(f.origins)],
@@ -67,7 +95,14 @@ export const SUMMARY: View = {
     for (const [label = '', value = ''] of rows) yield `${label.padEnd(width)}  ${value}\n`;
     const table = [
       ['executable', 'kind', ...ENGINES.map((e) => e.toUpperCase()), 'load', 'descriptors', 'pinned'],
-      ...f.executables.map((e) => [e.name, e.kind, ...ENGINES.map((n) => countText(e.engines[n] ?? 0)), countText(e.load), countText(e.descriptors), sizeText(e.pinned)]),
+      ...f.executables.map((e) => [
+        e.name,
+        e.kind,
+        ...ENGINES.map((n) => countText(e.engines[n] ?? 0)),
+        countText(e.load),
+        countText(e.descriptors),
+        sizeText(e.pinned),
+      ]),
     ];
     yield '\n';
     for (const line of alignTable(table)) yield `${line}\n`;

@@ -8,10 +8,14 @@ import type { TracedCode } from './traced-code.js';
 
 const HOST = 0;
 const us = (ticks: number): number => ticks / (TICKS_PER_NS * 1000);
-const laneName = (lane: number): string => (lane < QUEUE_LANE ? (ENGINES[lane] ?? '').toUpperCase() : `queue ${lane - QUEUE_LANE}`);
+const laneName = (lane: number): string =>
+  lane < QUEUE_LANE ? (ENGINES[lane] ?? '').toUpperCase() : `queue ${lane - QUEUE_LANE}`;
 
 /** Pieces of the JSON text. `code` is that of the model that ran. */
-export function* chromeTrace(result: Pick<RequestResult, 'events' | 'runs'>, code: TracedCode): Generator<string> {
+export function* chromeTrace(
+  result: Pick<RequestResult, 'events' | 'runs'>,
+  code: TracedCode,
+): Generator<string> {
   yield '{"displayTimeUnit":"ns","traceEvents":[\n';
   yield JSON.stringify({ ph: 'M', name: 'process_name', pid: HOST, tid: 0, args: { name: 'host' } });
   const named = new Set<string>();
@@ -31,16 +35,27 @@ function* slices(trace: Trace, offset: number, code: TracedCode, named: Set<stri
   for (let i = 0; i < trace.length; i++) {
     const pid = trace.core[i]! + 1;
     const tid = trace.lane[i]!;
-    if (!named.has(`${pid}`)) yield `,\n${JSON.stringify({ ph: 'M', name: 'process_name', pid, tid: 0, args: { name: `core ${pid - 1}` } })}`;
-    if (!named.has(`${pid} ${tid}`)) yield `,\n${JSON.stringify({ ph: 'M', name: 'thread_name', pid, tid, args: { name: laneName(tid) } })}`;
+    if (!named.has(`${pid}`))
+      yield `,\n${JSON.stringify({ ph: 'M', name: 'process_name', pid, tid: 0, args: { name: `core ${pid - 1}` } })}`;
+    if (!named.has(`${pid} ${tid}`))
+      yield `,\n${JSON.stringify({ ph: 'M', name: 'thread_name', pid, tid, args: { name: laneName(tid) } })}`;
     named.add(`${pid}`).add(`${pid} ${tid}`);
     const kind = SLICE_KINDS[trace.kind[i]!] ?? 'instruction';
     const fragment = fragments[trace.fragment[i]!];
     const instruction = fragment?.instructions[trace.index[i]!];
     const origin = code.origin(fragment?.origins[trace.index[i]!] ?? -1);
     const waits = kind !== 'instruction' && kind !== 'transfer';
-    const detail = kind === 'transfer' ? { bytes: trace.detail[i] } : kind === 'semaphore' ? { semaphore: trace.detail[i] } : {};
-    const args = { ...(origin && { node: origin.node }), ...(!waits && instruction && { text: disassemble(instruction) }), ...detail };
+    const detail =
+      kind === 'transfer'
+        ? { bytes: trace.detail[i] }
+        : kind === 'semaphore'
+          ? { semaphore: trace.detail[i] }
+          : {};
+    const args = {
+      ...(origin && { node: origin.node }),
+      ...(!waits && instruction && { text: disassemble(instruction) }),
+      ...detail,
+    };
     const name = waits ? `waits: ${kind}` : kind === 'transfer' ? 'transfer' : (instruction?.m ?? '');
     yield `,\n${JSON.stringify({ ph: 'X', name, cat: kind, pid, tid, ts: us(offset + trace.start[i]!), dur: us(trace.end[i]! - trace.start[i]!), args })}`;
   }

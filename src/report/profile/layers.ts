@@ -59,7 +59,13 @@ export class LayerSums {
   private of(origin: number): Sums {
     const known = this.sums.get(origin);
     if (known !== undefined) return known;
-    const made: Sums = { ticks: new Float64Array(DMA + 1), bytes: 0, start: Number.POSITIVE_INFINITY, end: 0, instructions: 0 };
+    const made: Sums = {
+      ticks: new Float64Array(DMA + 1),
+      bytes: 0,
+      start: Number.POSITIVE_INFINITY,
+      end: 0,
+      instructions: 0,
+    };
     this.sums.set(origin, made);
     return made;
   }
@@ -70,7 +76,10 @@ export class LayerSums {
       .sort(([a, x], [b, y]) => x.start - y.start || a - b)
       .map(([index, s]): LayerProfile => {
         const origin = this.code.origin(index);
-        const busy = [...ENGINES, 'dma' as const].map((name, i): [string, number] => [name, s.ticks[i]! / TICKS_PER_NS]);
+        const busy = [...ENGINES, 'dma' as const].map((name, i): [string, number] => [
+          name,
+          s.ticks[i]! / TICKS_PER_NS,
+        ]);
         return {
           node: origin?.node ?? '',
           op: origin?.op ?? '',

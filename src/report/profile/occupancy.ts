@@ -68,7 +68,10 @@ class Blocks {
   /** Most blocks alive at one time, in bytes. */
   peak(): number {
     for (let block = 0; block < this.born.length; block++) this.die(block);
-    const starts = Float64Array.from({ length: this.lifetimes.length / 2 }, (_, i) => this.lifetimes[2 * i]!).sort();
+    const starts = Float64Array.from(
+      { length: this.lifetimes.length / 2 },
+      (_, i) => this.lifetimes[2 * i]!,
+    ).sort();
     const ends = Float64Array.from({ length: starts.length }, (_, i) => this.lifetimes[2 * i + 1]!).sort();
     let most = 0;
     for (let i = 0, ended = 0; i < starts.length; i++) {
@@ -87,7 +90,9 @@ export function occupancyOf(trace: Trace, code: TracedCode, executable: string, 
     if (region.space !== 'dram') memories[region.space].touch(region, written, time);
   };
   const fragments = trace.fragments.map((f) => code.fragment(f));
-  const order = Uint32Array.from({ length: trace.length }, (_, i) => i).sort((a, b) => trace.end[a]! - trace.end[b]! || a - b);
+  const order = Uint32Array.from({ length: trace.length }, (_, i) => i).sort(
+    (a, b) => trace.end[a]! - trace.end[b]! || a - b,
+  );
   for (const i of order) {
     const kind = trace.kind[i]!;
     if (trace.core[i] !== 0 || (kind !== INSTRUCTION && kind !== TRANSFER)) continue;
@@ -96,7 +101,9 @@ export function occupancyOf(trace: Trace, code: TracedCode, executable: string, 
     if (fragment === undefined || instruction === undefined) continue;
     const transfer = trace.lane[i]! >= QUEUE_LANE && instruction.m === 'DMA';
     const prints = transfer
-      ? fragment.descriptors.slice(instruction.first, instruction.first + instruction.count).map(descriptorFootprint)
+      ? fragment.descriptors
+          .slice(instruction.first, instruction.first + instruction.count)
+          .map(descriptorFootprint)
       : [footprint(instruction)];
     for (const { reads } of prints) for (const region of reads) touch(region, false, trace.end[i]!);
     for (const { writes } of prints) for (const region of writes) touch(region, true, trace.end[i]!);
@@ -104,7 +111,10 @@ export function occupancyOf(trace: Trace, code: TracedCode, executable: string, 
   const pins = code.artifact.program.executables.find((e) => e.name === executable)?.pins ?? [];
   const pinned = pins.reduce((n, p) => n + p.parts * p.bytes, 0);
   return {
-    sbuf: { peak_bytes: memories.sbuf.peak() + pinned, capacity_bytes: PARTITIONS * target.sbufPartitionBytes },
+    sbuf: {
+      peak_bytes: memories.sbuf.peak() + pinned,
+      capacity_bytes: PARTITIONS * target.sbufPartitionBytes,
+    },
     psum: { peak_bytes: memories.psum.peak(), capacity_bytes: PARTITIONS * psumBytes },
     pinned_bytes: pinned,
   };

@@ -5,7 +5,15 @@ import type { Profile } from './profile.js';
 
 const SHOWN = 25;
 
-const BOUND_NAMES = { pe_ns: 'PE', act_ns: 'ACT', dve_ns: 'DVE', pool_ns: 'POOL', dma_ns: 'DMA', dram_ns: 'DRAM', chain_ns: 'longest chain' } as const;
+const BOUND_NAMES = {
+  pe_ns: 'PE',
+  act_ns: 'ACT',
+  dve_ns: 'DVE',
+  pool_ns: 'POOL',
+  dma_ns: 'DMA',
+  dram_ns: 'DRAM',
+  chain_ns: 'longest chain',
+} as const;
 
 /** The largest of a layer's engine times, or its share of the queues. */
 function weight({ busy_ns }: LayerProfile): number {
@@ -25,10 +33,22 @@ export function* profileLines(p: Profile): Generator<string> {
   for (const line of alignTable([['', 'bound', 'of the time'], ...bounds], '  ')) yield `${line}\n`;
   yield '\nengines:\n';
   const engines = p.engines.map((e) => [
-    e.engine.toUpperCase(), countText(e.instructions), timeText(e.busy_ns), percentText(e.utilisation),
+    e.engine.toUpperCase(),
+    countText(e.instructions),
+    timeText(e.busy_ns),
+    percentText(e.utilisation),
     ...[e.stalls_ns.semaphore, e.stalls_ns.operand, e.stalls_ns.port, e.stalls_ns.stationary].map(timeText),
   ]);
-  const head = ['', 'instructions', 'busy', 'of the time', 'waits: semaphore', 'operand', 'port', 'stationary'];
+  const head = [
+    '',
+    'instructions',
+    'busy',
+    'of the time',
+    'waits: semaphore',
+    'operand',
+    'port',
+    'stationary',
+  ];
   for (const line of alignTable([head, ...engines], '  ')) yield `${line}\n`;
   const { dma, memory } = p;
   const over = dma.compulsory_bytes === 0 ? 1 : dma.dram_bytes / dma.compulsory_bytes;
@@ -48,5 +68,9 @@ function* layerTable(layers: readonly LayerProfile[]): Generator<string> {
     sizeText(l.dma_bytes),
     `${l.op} ${l.node}`,
   ]);
-  for (const line of alignTable([['PE cycles', 'PE', 'ACT', 'DVE', 'POOL', 'SP', 'DMA', 'moved', 'node'], ...rows], '  ')) yield `${line}\n`;
+  for (const line of alignTable(
+    [['PE cycles', 'PE', 'ACT', 'DVE', 'POOL', 'SP', 'DMA', 'moved', 'node'], ...rows],
+    '  ',
+  ))
+    yield `${line}\n`;
 }

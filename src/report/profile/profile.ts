@@ -25,7 +25,15 @@ export interface Bounds {
   /** Longest chain of dependent results at stated latencies. */
   readonly chain_ns: number;
 }
-const BOUNDS = ['pe_ns', 'act_ns', 'dve_ns', 'pool_ns', 'dma_ns', 'dram_ns', 'chain_ns'] as const satisfies readonly (keyof Bounds)[];
+const BOUNDS = [
+  'pe_ns',
+  'act_ns',
+  'dve_ns',
+  'pool_ns',
+  'dma_ns',
+  'dram_ns',
+  'chain_ns',
+] as const satisfies readonly (keyof Bounds)[];
 
 export interface EngineProfile {
   readonly engine: EngineName;
@@ -42,7 +50,12 @@ export interface Profile {
   /** Time on the device alone. */
   readonly device_ns: number;
   readonly load_ns: number;
-  readonly executions: readonly { readonly name: string; readonly kind: string; readonly count: number; readonly ns: number }[];
+  readonly executions: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly count: number;
+    readonly ns: number;
+  }[];
   readonly bounds: Bounds;
   /** Sum over executions of the largest bound of each. */
   readonly bound_ns: number;
@@ -65,7 +78,8 @@ export interface Profile {
 const ns = (ticks: number): number => ticks / TICKS_PER_NS;
 
 function boundsOf({ stats }: ExecutionResult, queues: number): Bounds {
-  const busy = (engine: EngineName): number => ns(stats.engines.find((e) => e.core === 0 && e.engine === engine)?.busy ?? 0);
+  const busy = (engine: EngineName): number =>
+    ns(stats.engines.find((e) => e.core === 0 && e.engine === engine)?.busy ?? 0);
   const dma = stats.queues.filter((q) => q.core === 0).reduce((n, q) => n + q.busy, 0);
   return {
     pe_ns: busy('pe'),
@@ -81,10 +95,16 @@ function boundsOf({ stats }: ExecutionResult, queues: number): Bounds {
 const largest = (bounds: Bounds): number => Math.max(...BOUNDS.map((key) => bounds[key]));
 
 /** Executions that are one and the same result, with how often it happened. */
-function distinctRuns(runs: RequestResult['runs']): { readonly executable: string; readonly result: ExecutionResult; readonly times: number }[] {
+function distinctRuns(
+  runs: RequestResult['runs'],
+): { readonly executable: string; readonly result: ExecutionResult; readonly times: number }[] {
   const times = new Map<ExecutionResult, number>();
   for (const { result } of runs) times.set(result, (times.get(result) ?? 0) + 1);
-  return [...times].map(([result, count]) => ({ executable: runs.find((r) => r.result === result)?.executable ?? '', result, times: count }));
+  return [...times].map(([result, count]) => ({
+    executable: runs.find((r) => r.result === result)?.executable ?? '',
+    result,
+    times: count,
+  }));
 }
 
 const COMPULSORY: ReadonlySet<VariableKind> = new Set(['input', 'output', 'state', 'constant']);
@@ -102,13 +122,16 @@ function compulsoryBytes(artifact: Artifact, model: string, code: TracedCode): n
       const { instructions, descriptors } = code.fragment({ ...part, engine });
       for (const i of instructions) {
         if (i.m !== 'DMA') continue;
-        for (const { src, dst } of descriptors.slice(i.first, i.first + i.count)) for (const side of [src, dst]) if (side.space === 'dram') touched.add(side.variable);
+        for (const { src, dst } of descriptors.slice(i.first, i.first + i.count))
+          for (const side of [src, dst]) if (side.space === 'dram') touched.add(side.variable);
       }
     }
   }
   const moved = [...touched].flatMap((v) => program.variables[v] ?? []).filter((v) => COMPULSORY.has(v.kind));
   // Constants of equal content share their bytes.
-  const places = new Map(moved.map((v, i) => [v.kind === 'constant' ? `constant ${v.constantOffset}` : `${v.kind} ${i}`, v.bytes]));
+  const places = new Map(
+    moved.map((v, i) => [v.kind === 'constant' ? `constant ${v.constantOffset}` : `${v.kind} ${i}`, v.bytes]),
+  );
   return [...places.values()].reduce((a, b) => a + b, 0);
 }
 
@@ -118,16 +141,22 @@ export function profileOf(loaded: Loaded, result: RequestResult, model?: string)
   const { name } = modelOf(artifact, model);
   const code = new TracedCode(artifact, name);
   const runs = distinctRuns(result.runs);
-  const sum = (of: (r: ExecutionResult) => number): number => runs.reduce((n, r) => n + r.times * of(r.result), 0);
+  const sum = (of: (r: ExecutionResult) => number): number =>
+    runs.reduce((n, r) => n + r.times * of(r.result), 0);
   const layers = new LayerSums(code);
   for (const { result: r, times } of runs) if (r.trace !== undefined) layers.add(r.trace, times);
-  const occupancies = runs.flatMap((r) => (r.result.trace === undefined ? [] : [occupancyOf(r.result.trace, code, r.executable, target)]));
+  const occupancies = runs.flatMap((r) =>
+    r.result.trace === undefined ? [] : [occupancyOf(r.result.trace, code, r.executable, target)],
+  );
   const device = sum((r) => r.ns);
   const bound = sum((r) => largest(boundsOf(r, target.dma.queues)));
   const queues = (of: (q: ExecutionResult['stats']['queues'][number]) => number): number =>
     sum((r) => r.stats.queues.filter((q) => q.core === 0).reduce((n, q) => n + of(q), 0));
-  const bounds = Object.fromEntries(BOUNDS.map((key) => [key, sum((r) => boundsOf(r, target.dma.queues)[key])])) as unknown as Bounds;
-  const executable = (named: string) => runs.filter((r) => r.executable === named).reduce((n, r) => n + r.times * r.result.ns, 0);
+  const bounds = Object.fromEntries(
+    BOUNDS.map((key) => [key, sum((r) => boundsOf(r, target.dma.queues)[key])]),
+  ) as unknown as Bounds;
+  const executable = (named: string) =>
+    runs.filter((r) => r.executable === named).reduce((n, r) => n + r.times * r.result.ns, 0);
   return {
     target: target.name,
     latency_ns: result.metrics.latency_ns,
@@ -152,7 +181,11 @@ export function profileOf(loaded: Loaded, result: RequestResult, model?: string)
 
 const STALLS = ['semaphore', 'operand', 'port', 'stationary'] as const satisfies readonly StallCause[];
 
-function engineProfile(engine: EngineName, sum: (of: (r: ExecutionResult) => number) => number, device: number): EngineProfile {
+function engineProfile(
+  engine: EngineName,
+  sum: (of: (r: ExecutionResult) => number) => number,
+  device: number,
+): EngineProfile {
   const stats = (r: ExecutionResult) => r.stats.engines.find((e) => e.core === 0 && e.engine === engine);
   const busy = ns(sum((r) => stats(r)?.busy ?? 0));
   return {
@@ -160,11 +193,17 @@ function engineProfile(engine: EngineName, sum: (of: (r: ExecutionResult) => num
     instructions: sum((r) => stats(r)?.instructions ?? 0),
     busy_ns: busy,
     utilisation: device === 0 ? 0 : busy / device,
-    stalls_ns: Object.fromEntries(STALLS.map((cause) => [cause, ns(sum((r) => stats(r)?.stalls[cause] ?? 0))])) as EngineProfile['stalls_ns'],
+    stalls_ns: Object.fromEntries(
+      STALLS.map((cause) => [cause, ns(sum((r) => stats(r)?.stalls[cause] ?? 0))]),
+    ) as EngineProfile['stalls_ns'],
   };
 }
 
-const EMPTY: Occupancy = { sbuf: { peak_bytes: 0, capacity_bytes: 0 }, psum: { peak_bytes: 0, capacity_bytes: 0 }, pinned_bytes: 0 };
+const EMPTY: Occupancy = {
+  sbuf: { peak_bytes: 0, capacity_bytes: 0 },
+  psum: { peak_bytes: 0, capacity_bytes: 0 },
+  pinned_bytes: 0,
+};
 
 function fullest(occupancies: readonly Occupancy[]): Occupancy {
   return occupancies.reduce((most, o) => (o.sbuf.peak_bytes >= most.sbuf.peak_bytes ? o : most), EMPTY);

@@ -283,7 +283,7 @@ describe('compiled programs changed in one place', () => {
     '$name: neighbours of an engine swapped: checker and simulator agree',
     ({ made, inputs }) => {
       for (const { engine, index } of find(made.program, () => true)) {
-        if (index === 0) continue;
+        if (index % 3 !== 1) continue;
         const program = withCode(made.program, 'main', engine, (code) => {
           const swapped = [...code];
           [swapped[index - 1], swapped[index]] = [code[index] as Instruction, code[index - 1] as Instruction];

@@ -31,8 +31,9 @@ export function elementwise(c: LowerContext, node: Node, emit: Emit): void {
     return;
   }
   const partition = choosePartition(c, node.inputs, out);
-  if (!c.fits(out, partition)) {
-    streamed(c, node, out, shape, emit);
+  const fits = c.fits(out, partition);
+  if (!fits || !loadable(c, node.inputs, out, partition)) {
+    streamed(c, node, out, shape, emit, fits ? partition : undefined);
     return;
   }
   const operands = node.inputs.map((v) => operand(c, v, shape, partition));
@@ -86,9 +87,21 @@ function isWanted(c: LowerContext, v: Value, lanes: readonly number[]): boolean 
   return wanted !== undefined && wanted.length === lanes.length && wanted.every((x, i) => x === lanes[i]);
 }
 
-/** DRAM to DRAM in chunks of the axes that stay within partitions. */
-function streamed(c: LowerContext, node: Node, out: Value, shape: readonly number[], emit: Emit): void {
-  const partition = defaultPartition(shape);
+/** Whether the operands that are still in DRAM may lie on chip as a whole beside the result. */
+function loadable(c: LowerContext, inputs: readonly Value[], out: Value, partition: readonly number[]): boolean {
+  const rank = c.shape(out).length;
+  let bytes = c.bytesPerPartition(out, partition);
+  for (const v of inputs) {
+    if (constantOf(v) !== undefined || c.places(v).some((p) => p.space === 'sbuf')) continue;
+    const lead = rank - c.shape(v).length;
+    bytes += c.bytesPerPartition(v, partition.flatMap((i) => (i >= lead ? [i - lead] : [])));
+  }
+  return bytes <= c.b.target.sbufPartitionBytes * 0.7;
+}
+
+/** From DRAM in chunks of the axes that stay within partitions; the result stays on chip with `onChip` on partitions, or goes to DRAM. */
+function streamed(c: LowerContext, node: Node, out: Value, shape: readonly number[], emit: Emit, onChip: readonly number[] | undefined): void {
+  const partition = onChip ?? defaultPartition(shape);
   const rows = partition.reduce((n, i) => n * (shape[i] ?? 1), 1);
   const perRow = elementCount(shape) / rows;
   const panels = Math.ceil(rows / 128);
@@ -100,7 +113,7 @@ function streamed(c: LowerContext, node: Node, out: Value, shape: readonly numbe
   const bytesPerStep = (panels * perRow * 4) / n;
   const step = Math.max(1, Math.floor(limit / Math.max(1, bytesPerStep)));
   const sources = node.inputs.map((v) => ({ v, scalar: scalarConstant(v), place: c.place(v) }));
-  const home = c.resultInDram(out);
+  const home = onChip === undefined ? c.resultInDram(out) : c.result(out, onChip);
   for (let i = 0; i < n; i += step) {
     const starts = shape.map((_, k) => (k === cut ? i : 0));
     const sizes = shape.map((m, k) => (k === cut ? Math.min(step, n - i) : m));
@@ -120,6 +133,10 @@ function streamed(c: LowerContext, node: Node, out: Value, shape: readonly numbe
         column: false,
       };
     });
+    if (onChip !== undefined) {
+      emit(part(home), operands);
+      continue;
+    }
     const dst = c.b.sbuf(out.name, c.dtype(out), sizes, partition);
     emit(dst, operands);
     c.b.dma(part(home), dst);

@@ -6,7 +6,7 @@ import { constantOf, type Node, type Value } from '../../../ir/graph.js';
 import { elementCount } from '../../../ir/type.js';
 import { CHIP_DTYPE_BYTES } from '../../../isa/operands.js';
 import type { LowerContext } from '../context.js';
-import { BANK_COLUMNS, contractible, type Epilogue, exactPairs, gemm, product, stationaryParts, threeParts } from '../gemm.js';
+import { BANK_COLUMNS, contractible, type Epilogue, exactPairs, gemm, product, SIDE_BY_SIDE, stationaryParts, threeParts } from '../gemm.js';
 import type { Kernel } from '../kernel.js';
 import { broadcastView, permuteView, reshapeView, sliceAxis, sliceView, viewShape, type View } from '../view.js';
 
@@ -86,7 +86,10 @@ function weightRanges(c: LowerContext, weights: Constant, k: number, n: number, 
 
 /** Constant weights stationary, 128 columns at a time. */
 function byRanges(c: LowerContext, weights: Constant, k: number, n: number, left: View, done: Epilogue): void {
-  const step = Math.max(128, Math.floor(ROW_BYTES / CHIP_DTYPE_BYTES[left.dtype] / 128) * 128);
+  // A range wider than the tiles that accumulate side by side is visited twice: only where all of its panels may stay.
+  const wide = Math.max(128, Math.floor(ROW_BYTES / CHIP_DTYPE_BYTES[left.dtype] / 128) * 128);
+  const panels = Math.ceil(k / 128) * ROW_BYTES;
+  const step = panels <= c.b.target.sbufPartitionBytes * 0.15 ? wide : Math.min(wide, SIDE_BY_SIDE * 128);
   const ranges = weightRanges(c, weights, k, n, left.dtype, step);
   const movings = left.dtype === 'f32' && !c.b.target.peFp32 ? threeParts(c, left) : [left];
   const pairs = exactPairs(movings.map((_, i) => i), movings.map((_, i) => i));

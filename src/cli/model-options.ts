@@ -1,0 +1,97 @@
+// A model and how it is compiled: the options that `compile` and `explore` share.
+import { type Command, Option } from 'commander';
+import { usageError } from '../base/diagnostic.js';
+import type { CompileOptions } from '../driver/compile.js';
+import { parsePreprocess } from '../driver/tensor-files/preprocess.js';
+import { printGraph } from '../ir/print.js';
+import { constantBytes } from '../ops/evaluate.js';
+import { addDecodeOptions, notBuilt } from './decode-options.js';
+import {
+  addTargetOptions,
+  choiceOption,
+  parseShape,
+  parseTarget,
+  repeated,
+  type ShapeOption,
+  splitPair,
+} from './option-values.js';
+import type { Session } from './session.js';
+
+export interface ModelFlags {
+  readonly target: string;
+  readonly autoCast: CompileOptions['autoCast'];
+  readonly autoCastType: CompileOptions['autoCastType'];
+  readonly optimize: number;
+  readonly inputShape?: readonly ShapeOption[];
+  readonly hostOps: CompileOptions['hostOps'];
+  readonly preprocess?: readonly (readonly [name: string, steps: string])[];
+}
+
+/** `NAME=STEPS`, the first `=` apart from those of steps (`mean=…`); checked at once. */
+function parsePreprocessOption(text: string): readonly [string, string] {
+  const at = text.search(/=(?=(?:grey|rgb|bgr|invert|resize|pad|mean=|std=))/);
+  const [name, steps] = at > 0 ? [text.slice(0, at), text.slice(at + 1)] : splitPair(text, '--preprocess');
+  parsePreprocess(steps);
+  return [name, steps];
+}
+
+export function addModelOptions(command: Command): void {
+  command.argument('[model]', 'an ONNX file, a TorchScript archive or a folder that Optimum wrote');
+  addTargetOptions(command);
+  command
+    .addOption(
+      new Option(
+        '--input-shape <name=shape>',
+        'shape of an input (name or position), as 1x3x224x224, 1x128:i64 or scalar; repeatable',
+      ).argParser(repeated(parseShape)),
+    )
+    .addOption(
+      new Option(
+        '--host-ops <mode>',
+        'operators that no engine runs: allow (on the host, a warning each) or forbid',
+      )
+        .argParser(choiceOption('--host-ops', ['allow', 'forbid']))
+        .default('allow'),
+    )
+    .addOption(
+      new Option(
+        '--preprocess <name=steps>',
+        'what `run` does to image files: grey|rgb|bgr, invert, resize, pad, mean=A:B:C, std=A:B:C',
+      ).argParser(repeated(parsePreprocessOption)),
+    );
+  addDecodeOptions(command);
+}
+
+/** One shape an input; more would be buckets. */
+function inputShapes(given: readonly ShapeOption[]): CompileOptions['inputShapes'] {
+  const shapes = new Map<string, { shape: readonly number[]; dtype?: ShapeOption['dtype'] & string }>();
+  for (const { name, shapes: all, dtype } of given) {
+    const [shape = [], ...more] = all;
+    if (shapes.has(name))
+      throw usageError(
+        'E2002',
+        `--input-shape gives ${name} twice`,
+        undefined,
+        'separate the shapes of buckets by commas in one option',
+      );
+    if (more.length > 0)
+      throw notBuilt(`several shapes of an input (${name}: buckets)`, 'compile an artifact for each shape');
+    shapes.set(name, { shape, ...(dtype !== undefined && { dtype }) });
+  }
+  return shapes;
+}
+
+/** The driver's options; stages are timed, and the graph is kept for the reproducer of a bug. */
+export function modelOptions(flags: ModelFlags, session: Session): CompileOptions {
+  return {
+    target: parseTarget(flags.target),
+    autoCast: flags.autoCast,
+    autoCastType: flags.autoCastType,
+    inputShapes: inputShapes(flags.inputShape ?? []),
+    hostOps: flags.hostOps,
+    preprocess: new Map(flags.preprocess),
+    level: flags.optimize,
+    onGraph: (graph) => session.keep('graph.txt', () => printGraph(graph, constantBytes)),
+    onStage: (stage) => session.stage(stage),
+  };
+}
