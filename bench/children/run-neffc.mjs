@@ -24,5 +24,5 @@ for (let i = 0; i < Number(requests); i++) {
   ({ outputs } = runRequest(loaded, inputs));
   times.push(performance.now() - start);
 }
-const base64 = ({ bytes }) => Buffer.from(bytes).toString('base64');
+const base64 = ({ data }) => Buffer.from(data).toString('base64');
 console.log(JSON.stringify({ times, outputs: [...outputs.values()].map(base64) }));

@@ -24,6 +24,9 @@ export interface ClassifiedWait {
   readonly race?: readonly [string, string];
 }
 
+/** Rounds of a loop that a loaded word ends: enough for every wait between two rounds to matter. */
+const ROUNDS = 3;
+
 /** Every wait that is executed in the phase of an executable, in order of its first execution. Waits for 0 order nothing. */
 export function neededWaits(
   program: Program,
@@ -31,7 +34,7 @@ export function neededWaits(
   executable: number,
   kind: 'load' | 'main' = 'main',
 ): ClassifiedWait[] {
-  const { events } = execution(new Fragments(program), target, kind, executable, { length: 1 });
+  const { events } = execution(new Fragments(program), target, kind, executable, { length: ROUNDS });
   const certain = conflictsOf(events, program, target, (a) => a.region.certain);
   const possible = conflictsOf(events, program, target, () => true);
   const uses = new Map<

@@ -23,7 +23,7 @@ const conv: Kernel = (c, node) => {
 
 /** Weights are [M, C / groups, kernel]: a value, or a constant made for one phase of a transposed convolution. */
 export function convolve(c: LowerContext, node: Node, source: Value | Constant, w: Window, { input, inRow, out, outRow, image }: Band, cache = new WeightCache()): void {
-  const packed = packTaps(c, w, input, inRow, out.axes[2]?.n ?? 1, outRow);
+  const packed = packTaps(c, w, input, inRow, out.axes[2]?.n ?? 1, outRow, 'recipe' in source || constantOf(source) !== undefined);
   const dtype = input.dtype;
   const groups = packed.taps.map((t) => t.members);
   const weights = cache.get(groups, () => stationary(c, source, w, groups, dtype));

@@ -19,7 +19,7 @@ function overRows(c: LowerContext, x: Value, out: Value, along: readonly number[
   const order = [...lanes, ...others, ...along];
   const arrange = (v: View): View => permuteView(v, order);
   if (c.fits(out, partition) && (c.places(x).some((p) => p.space === 'sbuf') || c.bytesPerPartition(x, partition) <= c.budget() * 0.5)) {
-    each(arrange(c.fetch(x, partition)), arrange(c.result(out, partition)), lanes.length);
+    each(merging(c, arrange(c.fetch(x, partition)), lanes.length), arrange(c.result(out, partition, [...others, ...along])), lanes.length);
     return;
   }
   // Streamed: the axis that is cut is the outermost other one, or the rows on partitions in panels.
@@ -31,15 +31,25 @@ function overRows(c: LowerContext, x: Value, out: Value, along: readonly number[
   for (let i = 0; i < n; i += step) {
     const size = Math.min(step, n - i);
     const source = sliceAxis(c.place(x), cut, i, size);
-    const loaded = c.b.sbuf(x.name, c.dtype(x), viewShape(source), partition);
+    const loaded = c.b.sbuf(x.name, c.dtype(x), viewShape(source), partition, [...others, ...along]);
     c.b.dma(loaded, source);
-    const made = c.b.sbuf(out.name, c.dtype(out), viewShape(source), partition);
+    const made = c.b.sbuf(out.name, c.dtype(out), viewShape(source), partition, [...others, ...along]);
     each(arrange(loaded), arrange(made), lanes.length);
     c.b.dma(sliceAxis(home, cut, i, size), made);
   }
 }
 
-/** The view [lane axes, other axes, axes along] as [lanes, rows, along], where it merges. */
+/** The view itself where its rows merge, else a dense copy of it. */
+function merging(c: LowerContext, v: View, lanes: number): View {
+  const shape = viewShape(v);
+  const free = elementCount(shape.slice(lanes));
+  if (reshapeView(v, [elementCount(shape.slice(0, lanes)), free]) !== undefined) return v;
+  const dense = c.b.sbuf('dense', v.dtype, shape, shape.map((_, i) => i).slice(0, lanes));
+  c.b.copy(dense, v);
+  return dense;
+}
+
+/** The view [lane axes, other axes, axes along] as [lanes, rows, along]. */
 function asRows(v: View, lanes: number, along: number): View {
   const shape = viewShape(v);
   const n = elementCount(shape.slice(shape.length - along));

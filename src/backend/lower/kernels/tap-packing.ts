@@ -27,9 +27,9 @@ export interface PackedInput {
   parts(moving: View): View[];
 }
 
-/** `input` holds input rows from inRow on; the result serves output rows [outRow, outRow + rows). */
-export function packTaps(c: LowerContext, w: Window, input: View, inRow: number, rows: number, outRow: number): PackedInput {
-  const grid = chooseGrid(c, w, input, rows);
+/** `input` holds input rows from inRow on; the result serves output rows [outRow, outRow + rows). Weights must be constant to pack. */
+export function packTaps(c: LowerContext, w: Window, input: View, inRow: number, rows: number, outRow: number, mayPack: boolean): PackedInput {
+  const grid = mayPack ? chooseGrid(c, w, input, rows) : { h: 1, w: 1 };
   const covered =
     someTapCovers(w.kernel.h, w.dilation.h, w.stride.h, w.low.h, w.in.h, w.out.h) &&
     someTapCovers(w.kernel.w, w.dilation.w, w.stride.w, w.low.w, w.in.w, w.out.w);

@@ -154,6 +154,8 @@ const matMulNBits: Handler = (c) => {
   const { attributes: a } = c;
   const [depth, filters, bits, block] = [a.int('K'), a.int('N'), a.int('bits', 4), a.int('block_size')];
   if (c.has(4)) throw c.refuse('group indices are not supported');
+  if (![2, 4, 8].includes(bits) || Math.min(depth, filters, block) < 1)
+    throw c.bad(`K ${depth}, N ${filters}, bits ${bits} and block_size ${block} make no weights`);
   const blocks = Math.ceil(depth / block);
   const levels = unpacked(c, packed, bits, [filters, blocks, block], 1);
   const zero =
@@ -182,9 +184,12 @@ function unpacked(
   const [rows, blocks, each] = shape;
   const perRow = inner === 1 ? each : blocks * each;
   const rowBytes = Math.ceil((perRow * bits) / 8);
+  const count = inner === 1 ? rows * blocks : rows;
+  if (data.length !== count * rowBytes)
+    throw c.bad(`packed numbers of ${data.length} bytes are not the ${count * rowBytes} of shape ${shape}`);
   const t = zeros('u8', shape);
   const mask = (1 << bits) - 1;
-  for (let row = 0; row < (inner === 1 ? rows * blocks : rows); row++) {
+  for (let row = 0; row < count; row++) {
     for (let i = 0; i < perRow; i++) {
       const bit = i * bits;
       t.data[row * perRow + i] = ((data[row * rowBytes + (bit >> 3)] ?? 0) >> (bit & 7)) & mask;
