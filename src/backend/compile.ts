@@ -4,10 +4,10 @@ import type { Constant } from '../ir/constant.js';
 import type { Graph, Node } from '../ir/graph.js';
 import type { DmaDescriptor } from '../isa/operands.js';
 import type { Executable, Pin, Variable } from '../isa/program.js';
-import { emitFragment, type Addresses, type EmittedFragment } from './emit/emit.js';
+import { type Addresses, type EmittedFragment, emitFragment } from './emit/emit.js';
 import type { Buffer } from './lower/buffer.js';
 import { lower, type Port } from './lower/lower.js';
-import { placeProgram, type PlacedProgram, type PlacedSection } from './place.js';
+import { type PlacedProgram, type PlacedSection, placeProgram } from './place.js';
 import { planGraph } from './plan/plan.js';
 import { synchronise } from './sync/sync.js';
 import { verifyLowered, verifyProgram, verifySection } from './verify.js';
@@ -62,7 +62,8 @@ export function compileGraph(graph: Graph, target: Target, options: BackendOptio
   stage('allocate', section);
   const table = new VariableTable(section.memory.scratchBytes);
   for (const p of program.inputs) table.add(p.buffer, { name: p.name, kind: 'input', bytes: p.buffer.bytes });
-  for (const p of program.outputs) table.add(p.buffer, { name: p.name, kind: 'output', bytes: p.buffer.bytes });
+  for (const p of program.outputs)
+    table.add(p.buffer, { name: p.name, kind: 'output', bytes: p.buffer.bytes });
   for (const [b, constant] of program.constants) table.addConstant(b, constant);
   const addresses = addressesOf(section, table, target);
   if (options.check === true) verifySection(section, placed, program, addresses, target);
@@ -73,15 +74,37 @@ export function compileGraph(graph: Graph, target: Target, options: BackendOptio
   const load = emitFragment(loadStreams, placed.load, addresses, descriptors);
   const main = emitFragment(mainStreams, section.ordered, addresses, descriptors);
   stage('emit', main);
-  const executable: Executable = { name: options.name, kind: options.kind, load: load.code, main: main.code, descriptors, pins: pinsOf(placed) };
-  if (options.check === true) verifyProgram({ variables: table.variables, segments: [], segmentDescriptors: [], executables: [executable] }, target);
+  const executable: Executable = {
+    name: options.name,
+    kind: options.kind,
+    load: load.code,
+    main: main.code,
+    descriptors,
+    pins: pinsOf(placed),
+  };
+  if (options.check === true)
+    verifyProgram(
+      { variables: table.variables, segments: [], segmentDescriptors: [], executables: [executable] },
+      target,
+    );
   const port = (p: Port): CompiledPort => ({
-    name: p.name, variable: table.number(p.buffer), dtype: p.value.type.dtype, shape: p.value.type.shape as readonly number[],
+    name: p.name,
+    variable: table.number(p.buffer),
+    dtype: p.value.type.dtype,
+    shape: p.value.type.shape as readonly number[],
   });
   return {
     executable,
-    variables: table.variables, constants: table.constants, inputs: program.inputs.map(port), outputs: program.outputs.map(port),
-    main, load, origins: program.origins, placed, estimatedTicks: section.schedule.ticks, copies: program.copies,
+    variables: table.variables,
+    constants: table.constants,
+    inputs: program.inputs.map(port),
+    outputs: program.outputs.map(port),
+    main,
+    load,
+    origins: program.origins,
+    placed,
+    estimatedTicks: section.schedule.ticks,
+    copies: program.copies,
   };
 }
 
@@ -113,11 +136,17 @@ export class VariableTable {
 export function addressesOf(section: PlacedSection, table: VariableTable, target: Target): Addresses {
   const { memory, schedule } = section;
   return {
-    offset: (b) => (b.space === 'psum' ? (schedule.banks.get(b) ?? 0) * target.psum.bankBytes : memory.offset(b)),
+    offset: (b) =>
+      b.space === 'psum' ? (schedule.banks.get(b) ?? 0) * target.psum.bankBytes : memory.offset(b),
     variable: (b) => table.number(b),
   };
 }
 
 export function pinsOf(placed: PlacedProgram): Pin[] {
-  return placed.residency.pinned.map((b) => ({ start: b.start, parts: b.parts, base: placed.fixed.offsets.get(b) ?? 0, bytes: b.bytes }));
+  return placed.residency.pinned.map((b) => ({
+    start: b.start,
+    parts: b.parts,
+    base: placed.fixed.offsets.get(b) ?? 0,
+    bytes: b.bytes,
+  }));
 }

@@ -2,11 +2,11 @@
 // lie. Pins and run-ahead are cut back step by step until everything has an address.
 import { doesNotFit } from '../base/diagnostic.js';
 import type { Target } from '../chip/target.js';
-import { allocateMemory, placeFixed, type FixedPlaces, type Memory } from './allocate/memory.js';
+import { allocateMemory, type FixedPlaces, type Memory, placeFixed } from './allocate/memory.js';
 import type { Buffer, Section, Step } from './lower/buffer.js';
 import { chooseResidency, type Residency, type WeightedProgram } from './plan/residency.js';
 import { dependencesOf } from './schedule/dependences.js';
-import { schedule, type Schedule } from './schedule/schedule.js';
+import { type Schedule, schedule } from './schedule/schedule.js';
 import type { Ordered } from './sync/sync.js';
 
 export interface PlacedSection {
@@ -27,28 +27,48 @@ export interface PlacedProgram {
 
 /** Shares of SBUF given to pins, then how far loads run ahead. */
 const ATTEMPTS: readonly { readonly pins: number; readonly ahead: number }[] = [
-  { pins: 1, ahead: 0.9 }, { pins: 0.8, ahead: 0.9 }, { pins: 0.6, ahead: 0.85 }, { pins: 0.4, ahead: 0.8 }, { pins: 0.2, ahead: 0.7 },
-  { pins: 0, ahead: 0.6 }, { pins: 0, ahead: 0.3 }, { pins: 0, ahead: 0 },
+  { pins: 1, ahead: 0.9 },
+  { pins: 0.8, ahead: 0.9 },
+  { pins: 0.6, ahead: 0.85 },
+  { pins: 0.4, ahead: 0.8 },
+  { pins: 0.2, ahead: 0.7 },
+  { pins: 0, ahead: 0.6 },
+  { pins: 0, ahead: 0.3 },
+  { pins: 0, ahead: 0 },
 ];
 
 /** Steps an engine looks ahead, by -O level. */
 const WINDOWS = [1, 64, 192, 512];
 
-export function placeProgram(program: WeightedProgram, residents: readonly Buffer[], target: Target, level: number): PlacedProgram {
+export function placeProgram(
+  program: WeightedProgram,
+  residents: readonly Buffer[],
+  target: Target,
+  level: number,
+): PlacedProgram {
   const capacity = target.sbufPartitionBytes;
   const residentBytes = placeFixed([], residents).end;
   const working = Math.max(0, ...program.sections.map(peakBytes));
   let needed = 0;
   let previousPins = -1;
   for (const attempt of ATTEMPTS) {
-    const pinBytes = Math.max(0, Math.min(capacity * attempt.pins, capacity - residentBytes - working * 1.05));
+    const pinBytes = Math.max(
+      0,
+      Math.min(capacity * attempt.pins, capacity - residentBytes - working * 1.05),
+    );
     const residency = chooseResidency(program, Math.floor(pinBytes));
     if (residency.pinnedBytes === previousPins && attempt.ahead === 0.9) continue;
     previousPins = residency.pinnedBytes;
     const fixed = placeFixed(residency.pinned, residents);
     const sections: PlacedSection[] = [];
     for (const section of residency.sections) {
-      const placed = placeSection(section, fixed, target, (capacity - fixed.end) * attempt.ahead, WINDOWS[level] ?? 192);
+      const placed = placeSection(
+        section,
+        fixed,
+        target,
+        (capacity - fixed.end) * attempt.ahead,
+        WINDOWS[level] ?? 192,
+      );
       sections.push(placed);
       if (!placed.memory.fits) {
         needed = placed.memory.needed;
@@ -67,7 +87,13 @@ export function placeProgram(program: WeightedProgram, residents: readonly Buffe
   );
 }
 
-function placeSection(section: Section, fixed: FixedPlaces, target: Target, sbufBytes: number, window: number): PlacedSection {
+function placeSection(
+  section: Section,
+  fixed: FixedPlaces,
+  target: Target,
+  sbufBytes: number,
+  window: number,
+): PlacedSection {
   const deps = dependencesOf(section.steps);
   const scheduled = schedule(section.steps, deps, target, { sbufBytes, window });
   const memory = allocateMemory(fixed, scheduled, deps.accesses, target);
@@ -126,7 +152,12 @@ function inProgramOrder(steps: readonly Step[], target: Target): Ordered[] {
 }
 
 /** The scheduled order, with what reuse of addresses adds: accesses of a buffer follow the last ones of those whose place it takes. */
-function withReuse(steps: readonly Step[], scheduled: Schedule, before: readonly (readonly number[])[], memory: Memory): Ordered[] {
+function withReuse(
+  steps: readonly Step[],
+  scheduled: Schedule,
+  before: readonly (readonly number[])[],
+  memory: Memory,
+): Ordered[] {
   const { order, queues } = scheduled;
   const position = new Int32Array(order.length);
   order.forEach((i, at) => {
@@ -140,7 +171,8 @@ function withReuse(steps: readonly Step[], scheduled: Schedule, before: readonly
     const needed = new Set<number>((before[i] ?? []).map((p) => position[p] as number));
     const mine = buffersOf(step);
     for (const b of mine) {
-      for (const old of predecessors.get(b) ?? []) for (const p of lastUses.get(old)?.values() ?? []) if (p < at) needed.add(p);
+      for (const old of predecessors.get(b) ?? [])
+        for (const p of lastUses.get(old)?.values() ?? []) if (p < at) needed.add(p);
     }
     const queue = queues[i] ?? -1;
     const stream = queue >= 0 ? `q${queue}` : step.engine;

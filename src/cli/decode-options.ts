@@ -2,7 +2,7 @@
 // Values are checked here even where they are refused: a wrong value is a usage error first.
 import { type Command, Option } from 'commander';
 import { type NeffcError, unsupported, usageError } from '../base/diagnostic.js';
-import { holdsLoop } from '../driver/decode/recognise.js';
+import { isDecodeSource } from '../driver/decode/recognise.js';
 import type { DecodeFlags } from '../driver/decode/request.js';
 import type { DecodeRequest } from '../driver/generate/decode-request.js';
 import type { Variant } from '../driver/generate/variants.js';
@@ -94,7 +94,7 @@ export function asksForLoop(model: string | undefined, values: OptionValues): bo
   const { decode, encoder, decoder } = values;
   if (decode === 'none') return false;
   if (encoder !== undefined || decoder !== undefined || decode !== 'auto') return true;
-  return model !== undefined && holdsLoop(model);
+  return model !== undefined && isDecodeSource({ model });
 }
 
 /** What the options say of a source that generates. @throws E2002, E2046 */

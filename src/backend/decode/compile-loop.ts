@@ -6,16 +6,22 @@ import type { Constant } from '../../ir/constant.js';
 import type { Node } from '../../ir/graph.js';
 import { encode } from '../../isa/codec.js';
 import type { DmaDescriptor, Wait } from '../../isa/operands.js';
-import { engineSemaphore, type Code, type Executable, type Segment, type Variable } from '../../isa/program.js';
+import {
+  type Code,
+  type Executable,
+  engineSemaphore,
+  type Segment,
+  type Variable,
+} from '../../isa/program.js';
 import type { Instruction } from '../../isa/table.js';
-import { addressesOf, pinsOf, VariableTable, type BackendOptions, type CompiledPort } from '../compile.js';
+import { addressesOf, type BackendOptions, type CompiledPort, pinsOf, VariableTable } from '../compile.js';
 import { placeStream } from '../emit/emit.js';
 import type { Buffer } from '../lower/buffer.js';
 import type { Port } from '../lower/lower.js';
-import { placeProgram, type PlacedProgram, type PlacedSection } from '../place.js';
-import { perEngine, startingAt, synchronise, waitingNops, type Streams } from '../sync/sync.js';
+import { type PlacedProgram, type PlacedSection, placeProgram } from '../place.js';
+import { perEngine, type Streams, startingAt, synchronise, waitingNops } from '../sync/sync.js';
 import { verifyLowered, verifyProgram, verifySection } from '../verify.js';
-import { lowerLoop, SECTION_NAMES, type LoopSections, type SectionName } from './sections.js';
+import { type LoopSections, lowerLoop, SECTION_NAMES, type SectionName } from './sections.js';
 import type { LoopShape, LoopSpec } from './spec.js';
 
 /** What runs one after another in an executable: a section once, the step so many times, or the step until the flag is set. */
@@ -59,10 +65,20 @@ export interface CompiledLoop {
   readonly copies: { readonly count: number; readonly bytes: number };
 }
 
-export function compileLoop(spec: LoopSpec, shape: LoopShape, target: Target, options: Pick<BackendOptions, 'level' | 'check'>): CompiledLoop {
+export function compileLoop(
+  spec: LoopSpec,
+  shape: LoopShape,
+  target: Target,
+  options: Pick<BackendOptions, 'level' | 'check'>,
+): CompiledLoop {
   const lowered = lowerLoop(spec, target);
   const names = sectionsOf(shape);
-  const placed = placeProgram({ ...lowered, sections: names.map((n) => lowered.sections[n]) }, lowered.residentBuffers, target, options.level);
+  const placed = placeProgram(
+    { ...lowered, sections: names.map((n) => lowered.sections[n]) },
+    lowered.residentBuffers,
+    target,
+    options.level,
+  );
   const bySection = new Map(names.map((n, i) => [n, placed.sections[i] as PlacedSection]));
   const scratch = Math.max(0, ...placed.sections.map((s) => s.memory.scratchBytes));
   const table = numberVariables(lowered, scratch);
@@ -71,11 +87,25 @@ export function compileLoop(spec: LoopSpec, shape: LoopShape, target: Target, op
   if (options.check === true) {
     const program = { ...lowered, sections: names.map((n) => lowered.sections[n]) };
     verifyLowered(program, target);
-    for (const section of placed.sections) verifySection(section, placed, program, addressesOf(section, table, target), target);
+    for (const section of placed.sections)
+      verifySection(section, placed, program, addressesOf(section, table, target), target);
     const { segmentDescriptors } = e;
-    verifyProgram({ variables: table.variables, segments: [e.segment()], segmentDescriptors, executables: executables.map((x) => x.executable) }, target);
+    verifyProgram(
+      {
+        variables: table.variables,
+        segments: [e.segment()],
+        segmentDescriptors,
+        executables: executables.map((x) => x.executable),
+      },
+      target,
+    );
   }
-  const port = (p: Port): CompiledPort => ({ name: p.name, variable: table.number(p.buffer), dtype: p.value.type.dtype, shape: p.value.type.shape as readonly number[] });
+  const port = (p: Port): CompiledPort => ({
+    name: p.name,
+    variable: table.number(p.buffer),
+    dtype: p.value.type.dtype,
+    shape: p.value.type.shape as readonly number[],
+  });
   return {
     executables,
     segments: [e.segment()],
@@ -88,8 +118,12 @@ export function compileLoop(spec: LoopSpec, shape: LoopShape, target: Target, op
     flag: table.number(lowered.flag),
     maxSteps: spec.maxSteps,
     carried: lowered.residents.map((r, i) => ({
-      name: r.name, toDevice: table.number(r.toDevice), fromDevice: table.number(r.fromDevice), role: spec.params[i]?.role ?? 'state',
-      dtype: spec.step.body.params[i]?.type.dtype ?? 'f32', shape: (spec.step.body.params[i]?.type.shape ?? []) as readonly number[],
+      name: r.name,
+      toDevice: table.number(r.toDevice),
+      fromDevice: table.number(r.fromDevice),
+      role: spec.params[i]?.role ?? 'state',
+      dtype: spec.step.body.params[i]?.type.dtype ?? 'f32',
+      shape: (spec.step.body.params[i]?.type.shape ?? []) as readonly number[],
     })),
     origins: lowered.origins,
     placed,
@@ -103,7 +137,10 @@ function sectionsOf(shape: LoopShape): SectionName[] {
     unrolled: ['prologue', 'step', 'finish'],
     'device-loop': ['prologue', 'step', 'finish'],
     partitioned: ['prologue', 'store', 'load', 'step', 'storeStates', 'finish'],
-    split: shape.kind === 'split' && !shape.resident ? ['prologue', 'sendAll', 'receive', 'step', 'sendStates', 'finish'] : ['prologue', 'store', 'load', 'step', 'storeStates', 'finish'],
+    split:
+      shape.kind === 'split' && !shape.resident
+        ? ['prologue', 'sendAll', 'receive', 'step', 'sendStates', 'finish']
+        : ['prologue', 'store', 'load', 'step', 'storeStates', 'finish'],
   };
   return SECTION_NAMES.filter((n) => used[shape.kind].includes(n));
 }
@@ -111,21 +148,55 @@ function sectionsOf(shape: LoopShape): SectionName[] {
 function executablesOf(spec: LoopSpec, shape: LoopShape, e: LoopEmitter): LoopExecutable[] {
   switch (shape.kind) {
     case 'unrolled':
-      return [e.executable('main', 'whole', [{ once: 'prologue' }, { calls: spec.maxSteps }, { once: 'finish' }], true)];
+      return [
+        e.executable(
+          'main',
+          'whole',
+          [{ once: 'prologue' }, { calls: spec.maxSteps }, { once: 'finish' }],
+          true,
+        ),
+      ];
     case 'device-loop':
-      return [e.executable('main', 'whole', [{ once: 'prologue' }, { until: spec.maxSteps }, { once: 'finish' }], true)];
+      return [
+        e.executable(
+          'main',
+          'whole',
+          [{ once: 'prologue' }, { until: spec.maxSteps }, { once: 'finish' }],
+          true,
+        ),
+      ];
     case 'partitioned':
       return [
         e.executable('encoder', 'encoder', [{ once: 'prologue' }, { once: 'store' }], true),
         ...shape.ends.map((end, i) => {
           const steps = end - (shape.ends[i - 1] ?? 0);
-          return e.executable(`decoder_${end}`, 'decoder', [{ once: 'load' }, { calls: steps }, { once: 'storeStates' }, { once: 'finish' }], false);
+          return e.executable(
+            `decoder_${end}`,
+            'decoder',
+            [{ once: 'load' }, { calls: steps }, { once: 'storeStates' }, { once: 'finish' }],
+            false,
+          );
         }),
       ];
     case 'split':
       return [
-        e.executable('encoder', 'encoder', [{ once: 'prologue' }, { once: shape.resident ? 'store' : 'sendAll' }], true),
-        e.executable('decoder', 'decoder', [{ once: shape.resident ? 'load' : 'receive' }, { calls: 1 }, { once: shape.resident ? 'storeStates' : 'sendStates' }, { once: 'finish' }], false),
+        e.executable(
+          'encoder',
+          'encoder',
+          [{ once: 'prologue' }, { once: shape.resident ? 'store' : 'sendAll' }],
+          true,
+        ),
+        e.executable(
+          'decoder',
+          'decoder',
+          [
+            { once: shape.resident ? 'load' : 'receive' },
+            { calls: 1 },
+            { once: shape.resident ? 'storeStates' : 'sendStates' },
+            { once: 'finish' },
+          ],
+          false,
+        ),
       ];
   }
   return shape satisfies never;
@@ -134,7 +205,8 @@ function executablesOf(spec: LoopSpec, shape: LoopShape, e: LoopEmitter): LoopEx
 function numberVariables(lowered: LoopSections, scratchBytes: number): VariableTable {
   const table = new VariableTable(scratchBytes);
   for (const p of lowered.inputs) table.add(p.buffer, { name: p.name, kind: 'input', bytes: p.buffer.bytes });
-  for (const p of lowered.outputs) table.add(p.buffer, { name: p.name, kind: 'output', bytes: p.buffer.bytes });
+  for (const p of lowered.outputs)
+    table.add(p.buffer, { name: p.name, kind: 'output', bytes: p.buffer.bytes });
   table.add(lowered.flag, { name: 'flag', kind: 'output', bytes: 4 });
   for (const r of lowered.residents) {
     table.add(r.state, { name: `${r.name}`, kind: 'state', bytes: r.state.bytes });
@@ -164,7 +236,13 @@ class LoopEmitter {
   private readonly registers: Record<EngineName, number[]>;
   private readonly stepWaits: Record<EngineName, ReadonlySet<number>>;
 
-  constructor(lowered: LoopSections, placed: ReadonlyMap<SectionName, PlacedSection>, table: VariableTable, target: Target, program: PlacedProgram) {
+  constructor(
+    lowered: LoopSections,
+    placed: ReadonlyMap<SectionName, PlacedSection>,
+    table: VariableTable,
+    target: Target,
+    program: PlacedProgram,
+  ) {
     this.lowered = lowered;
     this.placed = placed;
     this.table = table;
@@ -175,12 +253,27 @@ class LoopEmitter {
     const ends = streams.ends.map((w) => w.semaphore);
     const finish = this.streamsOf('finish');
     this.registers = perEngine((engine) => [
-      ...new Set([...streams.code[engine], ...finish.code[engine]].flatMap((i) => i.waits.map((w) => w.semaphore)).concat(ends, ENGINES.map((_, k) => engineSemaphore(k)))),
+      ...new Set(
+        [...streams.code[engine], ...finish.code[engine]]
+          .flatMap((i) => i.waits.map((w) => w.semaphore))
+          .concat(
+            ends,
+            ENGINES.map((_, k) => engineSemaphore(k)),
+          ),
+      ),
     ]);
-    this.stepWaits = perEngine((engine) => new Set(streams.code[engine].flatMap((i) => i.waits.map((w) => w.semaphore))));
+    this.stepWaits = perEngine(
+      (engine) => new Set(streams.code[engine].flatMap((i) => i.waits.map((w) => w.semaphore))),
+    );
     const section = this.sectionOf('step');
     this.step = perEngine((engine) => {
-      const code = placeStream(streams, section.ordered, engine, addressesOf(section, table, target), this.segmentDescriptors);
+      const code = placeStream(
+        streams,
+        section.ordered,
+        engine,
+        addressesOf(section, table, target),
+        this.segmentDescriptors,
+      );
       return code.map((i) => this.relative(engine, i));
     });
   }
@@ -202,13 +295,25 @@ class LoopEmitter {
     const counts = new Map<number, number>();
     const descriptors: DmaDescriptor[] = [];
     const loadStreams = synchronise(pins ? this.program.load : []);
-    const load = perEngine((engine) => placeStream(loadStreams, this.program.load, engine, addressesOf(this.sectionOf('step'), this.table, this.target), descriptors));
+    const load = perEngine((engine) =>
+      placeStream(
+        loadStreams,
+        this.program.load,
+        engine,
+        addressesOf(this.sectionOf('step'), this.table, this.target),
+        descriptors,
+      ),
+    );
     let ends: readonly Wait[] = [];
     let relativeFrom = false;
     const advance = (totals: ReadonlyMap<number, number>, times = 1): void => {
       for (const [s, n] of totals) counts.set(s, (counts.get(s) ?? 0) + n * times);
     };
-    const append = (engine: EngineName, list: readonly Instruction[], origin: (k: number) => number = () => 0): void => {
+    const append = (
+      engine: EngineName,
+      list: readonly Instruction[],
+      origin: (k: number) => number = () => 0,
+    ): void => {
       list.forEach((i, k) => {
         code[engine].push(i);
         origins[engine].push(origin(k));
@@ -219,10 +324,20 @@ class LoopEmitter {
         const section = this.sectionOf(part.once);
         const streams = startingAt(this.streamsOf(part.once), relativeFrom ? new Map() : counts);
         for (const engine of ENGINES) {
-          const list = placeStream(streams, section.ordered, engine, addressesOf(section, this.table, this.target), descriptors);
+          const list = placeStream(
+            streams,
+            section.ordered,
+            engine,
+            addressesOf(section, this.table, this.target),
+            descriptors,
+          );
           if (list.length === 0) continue;
           if (!relativeFrom) append(engine, waitingNops(ends));
-          append(engine, relativeFrom ? list.map((i) => this.relative(engine, i)) : list, (k) => section.ordered[streams.positions[engine][k] ?? 0]?.step.origin ?? 0);
+          append(
+            engine,
+            relativeFrom ? list.map((i) => this.relative(engine, i)) : list,
+            (k) => section.ordered[streams.positions[engine][k] ?? 0]?.step.origin ?? 0,
+          );
         }
         advance(streams.totals);
         ends = streams.ends;
@@ -231,7 +346,11 @@ class LoopEmitter {
         for (let k = 0; k < part.calls; k++) {
           for (const engine of ENGINES) {
             if (this.step[engine].length === 0) continue;
-            append(engine, [...waitingNops(ends), ...this.setRegisters(engine, counts, this.stepWaits[engine]), { ...plain('CALL'), segment: 0 } as Instruction]);
+            append(engine, [
+              ...waitingNops(ends),
+              ...this.setRegisters(engine, counts, this.stepWaits[engine]),
+              { ...plain('CALL'), segment: 0 } as Instruction,
+            ]);
           }
           ends = startingAt(streams, counts).ends;
           advance(streams.totals);
@@ -244,31 +363,70 @@ class LoopEmitter {
     }
     const uses = this.variablesOf(parts);
     return {
-      executable: { name, kind, load: this.encoded(load), main: this.encoded(code), descriptors, pins: pins ? pinsOf(this.program) : [] },
+      executable: {
+        name,
+        kind,
+        load: this.encoded(load),
+        main: this.encoded(code),
+        descriptors,
+        pins: pins ? pinsOf(this.program) : [],
+      },
       ...uses,
       origins,
-      loadOrigins: perEngine((engine) => loadStreams.positions[engine].map((p) => this.program.load[p]?.step.origin ?? 0)),
+      loadOrigins: perEngine((engine) =>
+        loadStreams.positions[engine].map((p) => this.program.load[p]?.step.origin ?? 0),
+      ),
     };
   }
 
   /** The step until the flag is set: every engine loads the flag itself, and the flag is not overwritten before all have. */
-  private loop(most: number, ends: readonly Wait[], counts: ReadonlyMap<number, number>, append: (e: EngineName, list: readonly Instruction[]) => void): void {
+  private loop(
+    most: number,
+    ends: readonly Wait[],
+    counts: ReadonlyMap<number, number>,
+    append: (e: EngineName, list: readonly Instruction[]) => void,
+  ): void {
     const streams = this.streamsOf('step');
     const engines = ENGINES.filter((e) => this.target.clockMhz[e as 'pe'] !== 0 || e === 'sp');
     const word = this.lowered.flagWord;
-    const offset = addressesOf(this.sectionOf('step'), this.table, this.target).offset(word.panels[0] as Buffer);
+    const offset = addressesOf(this.sectionOf('step'), this.table, this.target).offset(
+      word.panels[0] as Buffer,
+    );
     // Each engine's load of the flag counts on its own semaphore, after the step's increments.
-    const total = (s: number): number => (streams.totals.get(s) ?? 0) + (engines.some((e) => engineSemaphore(ENGINES.indexOf(e)) === s) ? 1 : 0);
+    const total = (s: number): number =>
+      (streams.totals.get(s) ?? 0) + (engines.some((e) => engineSemaphore(ENGINES.indexOf(e)) === s) ? 1 : 0);
     for (const engine of engines) {
       const own = engineSemaphore(ENGINES.indexOf(engine));
       const others = engines.map((e) => engineSemaphore(ENGINES.indexOf(e))).filter((s) => s !== own);
       const body: Instruction[] = [
         ...(this.step[engine].length > 0 ? [{ ...plain('CALL'), segment: 0 } as Instruction] : []),
         ...waitingNops(streams.ends).map((i) => this.relative(engine, i)),
-        { ...plain('REG_LOAD'), reg: FLAG_REGISTER, dram: false, variable: 0, partition: 0, offset, increment: own } as Instruction,
-        ...waitingNops(others.map((s) => ({ semaphore: s, value: total(s) }))).map((i) => this.relative(engine, i)),
+        {
+          ...plain('REG_LOAD'),
+          reg: FLAG_REGISTER,
+          dram: false,
+          variable: 0,
+          partition: 0,
+          offset,
+          increment: own,
+        } as Instruction,
+        ...waitingNops(others.map((s) => ({ semaphore: s, value: total(s) }))).map((i) =>
+          this.relative(engine, i),
+        ),
         ...this.registers[engine].flatMap((s, k): Instruction[] =>
-          total(s) === 0 ? [] : [{ ...plain('REG_ADD'), reg: FIRST_WAIT_REGISTER + k, source: FIRST_WAIT_REGISTER + k, value: total(s), useRegister: false, addend: 0 } as Instruction]),
+          total(s) === 0
+            ? []
+            : [
+                {
+                  ...plain('REG_ADD'),
+                  reg: FIRST_WAIT_REGISTER + k,
+                  source: FIRST_WAIT_REGISTER + k,
+                  value: total(s),
+                  useRegister: false,
+                  addend: 0,
+                } as Instruction,
+              ],
+        ),
         { ...plain('BRANCH'), compare: 'ne', reg: FLAG_REGISTER, value: 0, forward: 1 } as Instruction,
       ];
       append(engine, [
@@ -282,8 +440,14 @@ class LoopEmitter {
   }
 
   /** Registers of an engine set to the semaphores' values so far. */
-  private setRegisters(engine: EngineName, counts: ReadonlyMap<number, number>, only?: ReadonlySet<number>): Instruction[] {
-    return this.registers[engine].flatMap((s, k) => (only?.has(s) === false ? [] : [this.setRegister(k, counts.get(s) ?? 0)]));
+  private setRegisters(
+    engine: EngineName,
+    counts: ReadonlyMap<number, number>,
+    only?: ReadonlySet<number>,
+  ): Instruction[] {
+    return this.registers[engine].flatMap((s, k) =>
+      only?.has(s) === false ? [] : [this.setRegister(k, counts.get(s) ?? 0)],
+    );
   }
 
   private setRegister(k: number, value: number): Instruction {
@@ -293,25 +457,46 @@ class LoopEmitter {
   /** The instruction with its waits counted from the engine's registers. */
   private relative(engine: EngineName, i: Instruction): Instruction {
     if (i.waits.length === 0) return i;
-    const bindings = i.waits.map((w, k) => ({ field: `waits.${k}`, reg: FIRST_WAIT_REGISTER + this.registers[engine].indexOf(w.semaphore) }));
+    const bindings = i.waits.map((w, k) => ({
+      field: `waits.${k}`,
+      reg: FIRST_WAIT_REGISTER + this.registers[engine].indexOf(w.semaphore),
+    }));
     return { ...i, bindings: [...i.bindings, ...bindings] } as Instruction;
   }
 
-  private variablesOf(parts: readonly Part[]): Pick<LoopExecutable, 'reads' | 'writes' | 'statesIn' | 'statesOut'> {
+  private variablesOf(
+    parts: readonly Part[],
+  ): Pick<LoopExecutable, 'reads' | 'writes' | 'statesIn' | 'statesOut'> {
     const names = new Set(parts.flatMap((p) => ('once' in p ? [p.once] : [])));
     const number = (b: Buffer): number => this.table.number(b);
     const { residents, inputs, outputs, flag } = this.lowered;
-    const touched = (names: readonly SectionName[], pick: (r: LoopSections['residents'][number]) => Buffer): number[] => {
+    const touched = (
+      names: readonly SectionName[],
+      pick: (r: LoopSections['residents'][number]) => Buffer,
+    ): number[] => {
       const found = new Set<Buffer>();
-      for (const n of names) for (const s of this.lowered.sections[n].steps) for (const d of s.descriptors ?? []) [d.src.buffer, d.dst.buffer].forEach((x) => found.add(x));
+      for (const n of names)
+        for (const s of this.lowered.sections[n].steps)
+          for (const d of s.descriptors ?? []) for (const x of [d.src.buffer, d.dst.buffer]) found.add(x);
       return residents.filter((r) => found.has(pick(r))).map((r) => number(pick(r)));
     };
     const used = [...names, ...(parts.some((p) => !('once' in p)) ? (['step'] as const) : [])];
     const inDram = residents.filter((r) => r.view.space === 'dram').map((r) => number(r.state));
     return {
-      reads: [...(names.has('prologue') ? inputs.map((p) => number(p.buffer)) : []), ...touched(used, (r) => r.toDevice)],
-      writes: [...(names.has('finish') ? [...outputs.map((p) => number(p.buffer)), number(flag)] : []), ...touched(used, (r) => r.fromDevice)],
-      statesIn: names.has('prologue') ? [] : [...touched(['load'].filter((n) => names.has(n as SectionName)) as SectionName[], (r) => r.state), ...inDram],
+      reads: [
+        ...(names.has('prologue') ? inputs.map((p) => number(p.buffer)) : []),
+        ...touched(used, (r) => r.toDevice),
+      ],
+      writes: [
+        ...(names.has('finish') ? [...outputs.map((p) => number(p.buffer)), number(flag)] : []),
+        ...touched(used, (r) => r.fromDevice),
+      ],
+      statesIn: names.has('prologue')
+        ? []
+        : [
+            ...touched(['load'].filter((n) => names.has(n as SectionName)) as SectionName[], (r) => r.state),
+            ...inDram,
+          ],
       statesOut: [...new Set([...touched(used, (r) => r.state), ...inDram])],
     };
   }

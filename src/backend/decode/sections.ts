@@ -8,10 +8,10 @@ import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
 import type { Buffer, Section } from '../lower/buffer.js';
 import { Builder, type WeightGroup } from '../lower/builder.js';
 import { defaultPartition, LowerContext, type Plan } from '../lower/context.js';
-import { input, lowerNodes, output, usePositions, type Port } from '../lower/lower.js';
-import { laneAxes, move } from '../lower/move.js';
 import { elementBits, fill } from '../lower/kernels/shape.js';
-import { dramView, viewShape, type View } from '../lower/view.js';
+import { input, lowerNodes, output, type Port, usePositions } from '../lower/lower.js';
+import { laneAxes, move } from '../lower/move.js';
+import { dramView, type View, viewShape } from '../lower/view.js';
 import { planGraph } from '../plan/plan.js';
 import type { LoopSpec } from './spec.js';
 
@@ -42,7 +42,17 @@ export interface LoopSections {
   readonly copies: { readonly count: number; readonly bytes: number };
   readonly sections: Readonly<Record<SectionName, Section>>;
 }
-export const SECTION_NAMES = ['prologue', 'step', 'store', 'storeStates', 'load', 'finish', 'sendAll', 'sendStates', 'receive'] as const;
+export const SECTION_NAMES = [
+  'prologue',
+  'step',
+  'store',
+  'storeStates',
+  'load',
+  'finish',
+  'sendAll',
+  'sendStates',
+  'receive',
+] as const;
 export type SectionName = (typeof SECTION_NAMES)[number];
 
 /** Share of SBUF that residents may take; larger ones live in DRAM. */
@@ -96,7 +106,11 @@ export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
     outputs = spec.finish.body.results.map((v, i) => output(c, v, spec.finish.outputNames[i] ?? v.name));
     b.dma(dramView(flagBuffer, 'i32', [1]), flagWord);
   });
-  const between = (toDram: boolean, which: (i: number) => boolean, variable: (r: Resident) => Buffer): Section['steps'] =>
+  const between = (
+    toDram: boolean,
+    which: (i: number) => boolean,
+    variable: (r: Resident) => Buffer,
+  ): Section['steps'] =>
     b.collect(() => {
       residents.forEach((r, i) => {
         if (!which(i) || r.view.space === 'dram') return;
@@ -108,20 +122,57 @@ export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
     });
   const all = (): boolean => true;
   const states = (i: number): boolean => spec.params[i]?.role === 'state';
-  const section = (name: SectionName, steps: Section['steps'], times: number): Section => ({ name, steps, times });
+  const section = (name: SectionName, steps: Section['steps'], times: number): Section => ({
+    name,
+    steps,
+    times,
+  });
   return {
-    buffers: b.buffers, weights: b.weights, constants, inputs, outputs, flag: flagBuffer, flagWord, residents,
-    residentBuffers: b.buffers.filter((x) => x.resident), origins: [...spec.prologue.body.nodes, ...spec.step.body.nodes, ...spec.finish.body.nodes], copies: b.copies,
+    buffers: b.buffers,
+    weights: b.weights,
+    constants,
+    inputs,
+    outputs,
+    flag: flagBuffer,
+    flagWord,
+    residents,
+    residentBuffers: b.buffers.filter((x) => x.resident),
+    origins: [...spec.prologue.body.nodes, ...spec.step.body.nodes, ...spec.finish.body.nodes],
+    copies: b.copies,
     sections: {
       prologue: section('prologue', prologue, 1),
       step: section('step', step, spec.maxSteps),
-      store: section('store', between(true, all, (r) => r.state), 1),
-      storeStates: section('storeStates', between(true, states, (r) => r.state), 1),
-      load: section('load', between(false, all, (r) => r.state), 1),
+      store: section(
+        'store',
+        between(true, all, (r) => r.state),
+        1,
+      ),
+      storeStates: section(
+        'storeStates',
+        between(true, states, (r) => r.state),
+        1,
+      ),
+      load: section(
+        'load',
+        between(false, all, (r) => r.state),
+        1,
+      ),
       finish: section('finish', finish, 1),
-      sendAll: section('sendAll', between(true, all, (r) => r.fromDevice), 1),
-      sendStates: section('sendStates', between(true, states, (r) => r.fromDevice), 1),
-      receive: section('receive', between(false, all, (r) => r.toDevice), 1),
+      sendAll: section(
+        'sendAll',
+        between(true, all, (r) => r.fromDevice),
+        1,
+      ),
+      sendStates: section(
+        'sendStates',
+        between(true, states, (r) => r.fromDevice),
+        1,
+      ),
+      receive: section(
+        'receive',
+        between(false, all, (r) => r.toDevice),
+        1,
+      ),
     },
   };
 }
@@ -134,12 +185,23 @@ function makeResidents(b: Builder, c: LowerContext, spec: LoopSpec, plan: Plan, 
     const dtype = c.dtype(v);
     const partition = plan.wanted.get(v) ?? defaultPartition(shape);
     const bytes = elementCount(shape) * CHIP_DTYPE_BYTES[dtype];
-    const variable = (kind: 'state' | 'input' | 'output', suffix: string): Buffer => b.buffer('dram', `${v.name}${suffix}`, 1, bytes, { variable: kind });
+    const variable = (kind: 'state' | 'input' | 'output', suffix: string): Buffer =>
+      b.buffer('dram', `${v.name}${suffix}`, 1, bytes, { variable: kind });
     const state = variable('state', '');
     const onChip = c.bytesPerPartition(v, partition);
-    const view = onChip <= left ? b.sbuf(v.name, dtype, shape, partition, undefined, { resident: true }) : dramView(state, dtype, shape);
+    const view =
+      onChip <= left
+        ? b.sbuf(v.name, dtype, shape, partition, undefined, { resident: true })
+        : dramView(state, dtype, shape);
     if (view.space === 'sbuf') left -= onChip;
-    return { name: `${i}.${v.name}`, view, state, toDevice: variable('input', '.in'), fromDevice: variable('output', '.out'), bytes };
+    return {
+      name: `${i}.${v.name}`,
+      view,
+      state,
+      toDevice: variable('input', '.in'),
+      fromDevice: variable('output', '.out'),
+      bytes,
+    };
   });
 }
 
@@ -147,7 +209,10 @@ function makeResidents(b: Builder, c: LowerContext, spec: LoopSpec, plan: Plan, 
 function packedView(buffer: Buffer, like: View): View {
   const lanes = laneAxes(like);
   const shape = viewShape(like);
-  const free = shape.map((_, i) => i).filter((i) => !lanes.includes(i)).sort((x, y) => Math.abs(like.axes[y]?.f ?? 0) - Math.abs(like.axes[x]?.f ?? 0));
+  const free = shape
+    .map((_, i) => i)
+    .filter((i) => !lanes.includes(i))
+    .sort((x, y) => Math.abs(like.axes[y]?.f ?? 0) - Math.abs(like.axes[x]?.f ?? 0));
   let f = 1;
   const axes = shape.map((n) => ({ n, p: 0, f: 0 }));
   for (const i of [...lanes, ...free].reverse()) {
@@ -156,4 +221,3 @@ function packedView(buffer: Buffer, like: View): View {
   }
   return { space: 'dram', dtype: like.dtype, panels: [buffer], axes, p0: 0, f0: 0 };
 }
-

@@ -6,7 +6,11 @@ export type StepParam =
   /** A result of the prologue, the same at every step. */
   | { readonly role: 'context'; readonly result: number }
   /** Carried: result `next` of the step is its value at the next step; at first a result of the prologue, or one number everywhere. */
-  | { readonly role: 'state'; readonly next: number; readonly start: { readonly result: number } | { readonly value: number } };
+  | {
+      readonly role: 'state';
+      readonly next: number;
+      readonly start: { readonly result: number } | { readonly value: number };
+    };
 
 export interface LoopSpec {
   /** params: the model's inputs. */

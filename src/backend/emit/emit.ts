@@ -23,14 +23,25 @@ export interface EmittedFragment {
 }
 
 /** Encodes the streams of one section as a fragment; descriptors are appended to `table`, which triggers count from. */
-export function emitFragment(streams: Streams, ordered: readonly Ordered[], addresses: Addresses, table: DmaDescriptor[]): EmittedFragment {
+export function emitFragment(
+  streams: Streams,
+  ordered: readonly Ordered[],
+  addresses: Addresses,
+  table: DmaDescriptor[],
+): EmittedFragment {
   const instructions = perEngine((engine) => placeStream(streams, ordered, engine, addresses, table));
   const origins = perEngine((engine) => streams.positions[engine].map((p) => ordered[p]?.step.origin ?? 0));
   return { code: perEngine((engine) => encode(instructions[engine])), instructions, origins };
 }
 
 /** One engine's instructions with addresses. */
-export function placeStream(streams: Streams, ordered: readonly Ordered[], engine: EngineName, addresses: Addresses, table: DmaDescriptor[]): Instruction[] {
+export function placeStream(
+  streams: Streams,
+  ordered: readonly Ordered[],
+  engine: EngineName,
+  addresses: Addresses,
+  table: DmaDescriptor[],
+): Instruction[] {
   return streams.code[engine].map((instruction, k) => {
     const o = ordered[streams.positions[engine][k] ?? 0];
     if (instruction.m !== 'DMA') return placeInstruction(instruction, addresses);
@@ -56,19 +67,24 @@ function placeDescriptor(d: BufferDescriptor, addresses: Addresses): DmaDescript
   const side = (s: BufferDescriptor['src']): DmaSide => {
     const { buffer, ...rest } = s;
     const dram = buffer.space === 'dram';
-    return { ...rest, variable: dram ? addresses.variable(buffer) : 0, offset: rest.offset + addresses.offset(buffer) };
+    return {
+      ...rest,
+      variable: dram ? addresses.variable(buffer) : 0,
+      offset: rest.offset + addresses.offset(buffer),
+    };
   };
   const { indirect, indexBuffer } = d;
   return {
     elementBytes: d.elementBytes,
     src: side(d.src),
     dst: side(d.dst),
-    ...(indirect && indexBuffer && {
-      indirect: {
-        ...indirect,
-        variable: indexBuffer.space === 'dram' ? addresses.variable(indexBuffer) : 0,
-        offset: indirect.offset + addresses.offset(indexBuffer),
-      },
-    }),
+    ...(indirect &&
+      indexBuffer && {
+        indirect: {
+          ...indirect,
+          variable: indexBuffer.space === 'dram' ? addresses.variable(indexBuffer) : 0,
+          offset: indirect.offset + addresses.offset(indexBuffer),
+        },
+      }),
   };
 }

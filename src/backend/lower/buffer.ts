@@ -1,6 +1,6 @@
 // Virtual buffers and the instructions over them: what lowering produces. Instructions are the chip's own, in plain
 // sequential meaning, with bases relative to a buffer; order, addresses, queues and semaphores come later.
-import type { ChipDType, DmaDescriptor, DmaSide, EngineName, Ap, Scalar } from '../../isa/operands.js';
+import type { Ap, ChipDType, DmaDescriptor, DmaSide, EngineName, Scalar } from '../../isa/operands.js';
 import type { Instruction } from '../../isa/table.js';
 
 export type BufferSpace = 'sbuf' | 'psum' | 'dram';
@@ -27,7 +27,9 @@ export interface Buffer {
 export interface BufferAp extends Ap {
   readonly buffer: Buffer;
 }
-export type BufferScalar = Exclude<Scalar, { kind: 'column' }> | (Extract<Scalar, { kind: 'column' }> & { readonly buffer: Buffer });
+export type BufferScalar =
+  | Exclude<Scalar, { kind: 'column' }>
+  | (Extract<Scalar, { kind: 'column' }> & { readonly buffer: Buffer });
 
 /** A DMA side whose offset counts from the start of a buffer; `partition` is absolute. */
 export interface BufferDmaSide extends DmaSide {

@@ -2,17 +2,25 @@
 // with plain sequential meaning. Dependences are derived later from byte footprints, never written by hand.
 import { bug } from '../../base/diagnostic.js';
 import type { DType } from '../../base/dtype.js';
-import { COSTS, PARTITIONS, type EngineName, type Target } from '../../chip/target.js';
+import { COSTS, type EngineName, PARTITIONS, type Target } from '../../chip/target.js';
 import type { ActFunction, AluOp, Comparison, ReduceOp } from '../../isa/functions.js';
-import { CHIP_DTYPE_BYTES, type Ap, type ChipDType, type Scalar } from '../../isa/operands.js';
+import { type Ap, CHIP_DTYPE_BYTES, type ChipDType, type Scalar } from '../../isa/operands.js';
 import type { Instruction } from '../../isa/table.js';
 import type { Buffer, BufferAp, BufferDescriptor, BufferScalar, Step } from './buffer.js';
 import { CHIP_TYPE } from './chip-type.js';
 import { copyDescriptors } from './descriptors.js';
-import { broadcastView, chipAxes, singleAp, sliceAxis, tile, viewShape, type View } from './view.js';
+import { broadcastView, chipAxes, singleAp, sliceAxis, tile, type View, viewShape } from './view.js';
 
 const ENVELOPE = { waits: [], increment: -1, bindings: [] } as const;
-export const NO_AP: Ap = { space: 'sbuf', dtype: 'f32', start: 0, parts: 0, base: 0, counts: [1, 1, 1, 1], strides: [0, 0, 0, 0] };
+export const NO_AP: Ap = {
+  space: 'sbuf',
+  dtype: 'f32',
+  start: 0,
+  parts: 0,
+  base: 0,
+  counts: [1, 1, 1, 1],
+  strides: [0, 0, 0, 0],
+};
 
 /** A scalar operand of a kernel: a number, or a view of one element per partition. */
 export type ScalarOperand = number | View;
@@ -50,7 +58,13 @@ export class Builder {
 
   // ---- buffers ----
 
-  buffer(space: Buffer['space'], name: string, parts: number, bytes: number, extra: Partial<Buffer> = {}): Buffer {
+  buffer(
+    space: Buffer['space'],
+    name: string,
+    parts: number,
+    bytes: number,
+    extra: Partial<Buffer> = {},
+  ): Buffer {
     const rounded = Math.max(4, Math.ceil(bytes / 4) * 4);
     const b: Buffer = { id: this.buffers.length, space, name, start: 0, parts, bytes: rounded, ...extra };
     this.buffers.push(b);
@@ -63,20 +77,40 @@ export class Builder {
   }
 
   /** A new SBUF tensor: axes of `partition` on partitions (128 to a panel), the rest within, dense. */
-  sbuf(name: string, dtype: ChipDType, shape: readonly number[], partition: readonly number[], free?: readonly number[], extra: Partial<Buffer> = {}): View {
+  sbuf(
+    name: string,
+    dtype: ChipDType,
+    shape: readonly number[],
+    partition: readonly number[],
+    free?: readonly number[],
+    extra: Partial<Buffer> = {},
+  ): View {
     const { axes, rows, elements } = chipAxes(shape, partition, free);
     const panels: Buffer[] = [];
     for (let q = 0; q < rows; q += PARTITIONS) {
-      panels.push(this.buffer('sbuf', name, Math.min(PARTITIONS, rows - q), elements * CHIP_DTYPE_BYTES[dtype], extra));
+      panels.push(
+        this.buffer('sbuf', name, Math.min(PARTITIONS, rows - q), elements * CHIP_DTYPE_BYTES[dtype], extra),
+      );
     }
     return { space: 'sbuf', dtype, panels, axes, p0: 0, f0: 0 };
   }
 
   /** A PSUM tile [rows, columns] of 4-byte elements in one bank. */
   psum(name: string, rows: number, columns: number, dtype: 'f32' | 'i32' = 'f32'): View {
-    if (columns * 4 > this.target.psum.bankBytes) throw bug('E1305', `a PSUM tile of ${columns} columns is wider than a bank`);
+    if (columns * 4 > this.target.psum.bankBytes)
+      throw bug('E1305', `a PSUM tile of ${columns} columns is wider than a bank`);
     const panel = this.buffer('psum', name, rows, this.target.psum.bankBytes);
-    return { space: 'psum', dtype, panels: [panel], axes: [{ n: rows, p: 1, f: 0 }, { n: columns, p: 0, f: 1 }], p0: 0, f0: 0 };
+    return {
+      space: 'psum',
+      dtype,
+      panels: [panel],
+      axes: [
+        { n: rows, p: 1, f: 0 },
+        { n: columns, p: 0, f: 1 },
+      ],
+      p0: 0,
+      f0: 0,
+    };
   }
 
   /** The steps that `emit` appends, apart from the program. */
@@ -97,7 +131,11 @@ export class Builder {
 
   // ---- instructions ----
 
-  emit(engine: EngineName, instruction: Omit<Instruction, 'waits' | 'increment' | 'bindings'>, descriptors?: readonly BufferDescriptor[]): void {
+  emit(
+    engine: EngineName,
+    instruction: Omit<Instruction, 'waits' | 'increment' | 'bindings'>,
+    descriptors?: readonly BufferDescriptor[],
+  ): void {
     this.sink.push({
       engine,
       instruction: { ...instruction, ...ENVELOPE } as Instruction,
@@ -115,14 +153,26 @@ export class Builder {
   }
 
   /** dst = func(src * scale + bias) on ACT. */
-  activate(func: ActFunction, dst: View, src: View, options: { scale?: ScalarOperand; bias?: ScalarOperand; alpha?: number; sum?: View } = {}): void {
+  activate(
+    func: ActFunction,
+    dst: View,
+    src: View,
+    options: { scale?: ScalarOperand; bias?: ScalarOperand; alpha?: number; sum?: View } = {},
+  ): void {
     const { scale = 1, bias = 0, alpha = 0, sum } = options;
     const views = [dst, src, ...columns(dst, scale, bias), ...(sum ? [stretch(sum, dst)] : [])];
     for (const { aps } of tile(views)) {
       const [d, s, ...rest] = aps as [BufferAp, BufferAp, ...BufferAp[]];
       this.emit('act', {
-        m: 'ACTIVATE', func, dst: d, src: s, scale: scalarOf(scale, rest, 'f32'), bias: scalarOf(bias, rest, 'f32'), alpha,
-        sum: sum !== undefined, sumDst: sum === undefined ? NO_AP : columnAp(rest),
+        m: 'ACTIVATE',
+        func,
+        dst: d,
+        src: s,
+        scale: scalarOf(scale, rest, 'f32'),
+        bias: scalarOf(bias, rest, 'f32'),
+        alpha,
+        sum: sum !== undefined,
+        sumDst: sum === undefined ? NO_AP : columnAp(rest),
       } as never);
       this.charge('act', d, 1);
     }
@@ -130,14 +180,24 @@ export class Builder {
 
   /** dst = op(a, b) element by element. */
   tensorTensor(
-    op: AluOp, dst: View, a: View, b: View,
+    op: AluOp,
+    dst: View,
+    a: View,
+    b: View,
     options: { exact?: boolean; engine?: 'dve' | 'pool'; reduce?: { op: ReduceOp; into: View } } = {},
   ): void {
     const { engine = 'dve', exact = false, reduce } = options;
     for (const { aps } of tile([dst, a, b, ...(reduce ? [stretch(reduce.into, dst)] : [])])) {
       this.emit(engine, {
-        m: 'TENSOR_TENSOR', op, dst: aps[0], a: aps[1], b: aps[2], exact,
-        reduce: reduce !== undefined, reduceOp: reduce?.op ?? 'add', reduceDst: reduce === undefined ? NO_AP : columnAp(aps.slice(3) as BufferAp[]),
+        m: 'TENSOR_TENSOR',
+        op,
+        dst: aps[0],
+        a: aps[1],
+        b: aps[2],
+        exact,
+        reduce: reduce !== undefined,
+        reduceOp: reduce?.op ?? 'add',
+        reduceDst: reduce === undefined ? NO_AP : columnAp(aps.slice(3) as BufferAp[]),
       } as never);
       this.charge(engine, aps[0] as BufferAp, 2);
     }
@@ -145,19 +205,53 @@ export class Builder {
 
   /** dst = op1(op0(src, s0), s1); columns have one element per partition. */
   tensorScalar(
-    op0: AluOp, dst: View, src: View, s0: ScalarOperand,
+    op0: AluOp,
+    dst: View,
+    src: View,
+    s0: ScalarOperand,
     options: {
-      op1?: AluOp; s1?: ScalarOperand; reverse0?: boolean; reverse1?: boolean; integer?: boolean; exact?: boolean; engine?: 'dve' | 'pool';
+      op1?: AluOp;
+      s1?: ScalarOperand;
+      reverse0?: boolean;
+      reverse1?: boolean;
+      integer?: boolean;
+      exact?: boolean;
+      engine?: 'dve' | 'pool';
       reduce?: { op: ReduceOp; into: View };
     } = {},
   ): void {
-    const { op1 = 'bypass', s1 = 0, reverse0 = false, reverse1 = false, integer = false, exact = false, engine = 'dve', reduce } = options;
+    const {
+      op1 = 'bypass',
+      s1 = 0,
+      reverse0 = false,
+      reverse1 = false,
+      integer = false,
+      exact = false,
+      engine = 'dve',
+      reduce,
+    } = options;
     const immediate = integer ? 'i32' : 'f32';
-    for (const { aps } of tile([dst, src, ...columns(dst, s0, s1), ...(reduce ? [stretch(reduce.into, dst)] : [])])) {
+    for (const { aps } of tile([
+      dst,
+      src,
+      ...columns(dst, s0, s1),
+      ...(reduce ? [stretch(reduce.into, dst)] : []),
+    ])) {
       const [d, s, ...rest] = aps as [BufferAp, BufferAp, ...BufferAp[]];
       this.emit(engine, {
-        m: 'TENSOR_SCALAR', op0, op1, dst: d, src: s, s0: scalarOf(s0, rest, immediate), s1: scalarOf(s1, rest, immediate),
-        reverse0, reverse1, exact, reduce: reduce !== undefined, reduceOp: reduce?.op ?? 'add', reduceDst: reduce === undefined ? NO_AP : columnAp(rest),
+        m: 'TENSOR_SCALAR',
+        op0,
+        op1,
+        dst: d,
+        src: s,
+        s0: scalarOf(s0, rest, immediate),
+        s1: scalarOf(s1, rest, immediate),
+        reverse0,
+        reverse1,
+        exact,
+        reduce: reduce !== undefined,
+        reduceOp: reduce?.op ?? 'add',
+        reduceDst: reduce === undefined ? NO_AP : columnAp(rest),
       } as never);
       this.charge(engine, d, op0 === 'pow' || op1 === 'pow' ? 8 : 1);
     }
@@ -165,16 +259,31 @@ export class Builder {
 
   /** dst = op1(op0(src, s0), b). */
   scalarTensorTensor(
-    op0: AluOp, op1: AluOp, dst: View, src: View, s0: ScalarOperand, b: View,
+    op0: AluOp,
+    op1: AluOp,
+    dst: View,
+    src: View,
+    s0: ScalarOperand,
+    b: View,
     options: { reverse0?: boolean; reverse1?: boolean; integer?: boolean; engine?: 'dve' | 'pool' } = {},
   ): void {
     const engine = options.engine ?? 'dve';
     for (const { aps } of tile([dst, src, b, ...columns(dst, s0)])) {
       const [d, s, t, ...rest] = aps as [BufferAp, BufferAp, BufferAp, ...BufferAp[]];
       this.emit(engine, {
-        m: 'SCALAR_TENSOR_TENSOR', op0, op1, dst: d, src: s, s0: scalarOf(s0, rest, options.integer ? 'i32' : 'f32'), b: t,
-        reverse0: options.reverse0 ?? false, reverse1: options.reverse1 ?? false, exact: false,
-        reduce: false, reduceOp: 'add', reduceDst: NO_AP,
+        m: 'SCALAR_TENSOR_TENSOR',
+        op0,
+        op1,
+        dst: d,
+        src: s,
+        s0: scalarOf(s0, rest, options.integer ? 'i32' : 'f32'),
+        b: t,
+        reverse0: options.reverse0 ?? false,
+        reverse1: options.reverse1 ?? false,
+        exact: false,
+        reduce: false,
+        reduceOp: 'add',
+        reduceDst: NO_AP,
       } as never);
       this.charge(engine, d, 2);
     }
@@ -219,11 +328,21 @@ export class Builder {
       const keep = [0, 1, 2, 3].filter((i) => s.counts[i] !== 1);
       const reduced = [0, 1, 2, 3].filter((i) => shape.counts[i] !== 1);
       if (reduced.length === 0) reduced.push(3);
-      const dims = [...keep.map((i) => [s.counts[i], s.strides[i]]), ...reduced.map((i) => [shape.counts[i], shape.strides[i]])];
+      const dims = [
+        ...keep.map((i) => [s.counts[i], s.strides[i]]),
+        ...reduced.map((i) => [shape.counts[i], shape.strides[i]]),
+      ];
       while (dims.length < 4) dims.unshift([1, 0]);
       if (dims.length > 4) throw bug('E1306', 'a reduction needs more dims than one instruction has');
-      const full = { ...s, counts: dims.map((x) => x[0]), strides: dims.map((x) => x[1]) } as unknown as BufferAp;
-      const out = { ...d, counts: [1, 1, 1, 1], strides: [0, 0, 0, 0] } as unknown as { counts: number[]; strides: number[] };
+      const full = {
+        ...s,
+        counts: dims.map((x) => x[0]),
+        strides: dims.map((x) => x[1]),
+      } as unknown as BufferAp;
+      const out = { ...d, counts: [1, 1, 1, 1], strides: [0, 0, 0, 0] } as unknown as {
+        counts: number[];
+        strides: number[];
+      };
       keep.forEach((i, k) => {
         out.counts[4 - keep.length + k] = d.counts[i] ?? 1;
         out.strides[4 - keep.length + k] = d.strides[i] ?? 0;
@@ -239,21 +358,47 @@ export class Builder {
   }
 
   /** Any other DVE or POOL instruction over single access patterns. */
-  raw(engine: EngineName, instruction: { m: Instruction['m'] } & Record<string, unknown>, cost: BufferAp): void {
+  raw(
+    engine: EngineName,
+    instruction: { m: Instruction['m'] } & Record<string, unknown>,
+    cost: BufferAp,
+  ): void {
     this.emit(engine, instruction as never);
     if (engine !== 'pe' && engine !== 'sp') this.charge(engine, cost, 1);
   }
 
   /** dst[p, i] = base + p * perPartition + i * step (the flattened free index), on POOL, or DVE where there is none. */
-  iota(dst: View, base: number, perPartition: number, steps: readonly [number, number, number, number]): void {
+  iota(
+    dst: View,
+    base: number,
+    perPartition: number,
+    steps: readonly [number, number, number, number],
+  ): void {
     const engine = this.affineEngine();
     this.emit(engine, { m: 'IOTA', dst: singleAp(dst), base, perPartition, steps } as never);
     this.charge(engine, singleAp(dst), 1);
   }
 
-  affineSelect(dst: View, src: View, compare: Comparison, base: number, perPartition: number, steps: readonly [number, number, number, number], fill: number): void {
+  affineSelect(
+    dst: View,
+    src: View,
+    compare: Comparison,
+    base: number,
+    perPartition: number,
+    steps: readonly [number, number, number, number],
+    fill: number,
+  ): void {
     const engine = this.affineEngine();
-    this.emit(engine, { m: 'AFFINE_SELECT', dst: singleAp(dst), src: singleAp(src), compare, base, perPartition, steps, fill } as never);
+    this.emit(engine, {
+      m: 'AFFINE_SELECT',
+      dst: singleAp(dst),
+      src: singleAp(src),
+      compare,
+      base,
+      perPartition,
+      steps,
+      fill,
+    } as never);
     this.charge(engine, singleAp(dst), 1);
   }
 
@@ -286,7 +431,8 @@ export class Builder {
 
   /** One trigger: its descriptors complete together. The queue and the triggering engine are the scheduler's choice. */
   transfer(descriptors: readonly BufferDescriptor[]): void {
-    if (descriptors.length > 0) this.emit('sp', { m: 'DMA', queue: 0, first: 0, count: descriptors.length } as never, descriptors);
+    if (descriptors.length > 0)
+      this.emit('sp', { m: 'DMA', queue: 0, first: 0, count: descriptors.length } as never, descriptors);
   }
 
   lessBusy(): 'act' | 'dve' {
@@ -299,7 +445,8 @@ export class Builder {
 
   private charge(engine: 'act' | 'dve' | 'pool', ap: BufferAp, inputs: number): void {
     const elements = ap.counts.reduce((a, b) => a * b, 1);
-    this.load[engine] += (Math.max(elements * inputs, COSTS.minimumCycles) * 1000) / this.target.clockMhz[engine];
+    this.load[engine] +=
+      (Math.max(elements * inputs, COSTS.minimumCycles) * 1000) / this.target.clockMhz[engine];
   }
 }
 

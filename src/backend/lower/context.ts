@@ -4,16 +4,16 @@
 import { bug, unsupported } from '../../base/diagnostic.js';
 import type { DType } from '../../base/dtype.js';
 import { PARTITIONS } from '../../chip/target.js';
-import { constantOf, type Node, type Value } from '../../ir/graph.js';
 import type { Constant } from '../../ir/constant.js';
+import { constantOf, type Node, type Value } from '../../ir/graph.js';
 import { elementCount, staticShape } from '../../ir/type.js';
 import { CHIP_DTYPE_BYTES, type ChipDType } from '../../isa/operands.js';
 import type { Buffer } from './buffer.js';
-import { CHIP_TYPE } from './chip-type.js';
 import type { Builder } from './builder.js';
+import { CHIP_TYPE } from './chip-type.js';
 import { move } from './move.js';
 import { broadcastByPe, peCarries } from './transpose.js';
-import { broadcastView, dramView, permuteView, reshapeView, viewShape, type View } from './view.js';
+import { broadcastView, dramView, permuteView, reshapeView, type View, viewShape } from './view.js';
 
 /** Facts about the graph that the plan provides to lowering. */
 export interface Plan {
@@ -60,7 +60,8 @@ export class LowerContext {
 
   dtype(v: Value): ChipDType {
     const t = CHIP_TYPE[v.type.dtype];
-    if (t === undefined) throw unsupported('E4110', `the chip holds no ${v.type.dtype} values`, { node: v.name });
+    if (t === undefined)
+      throw unsupported('E4110', `the chip holds no ${v.type.dtype} values`, { node: v.name });
     return t;
   }
 
@@ -79,9 +80,23 @@ export class LowerContext {
     const known = this.homes.get(v);
     if (known !== undefined) return known;
     const constant = constantOf(v);
-    if (constant === undefined) throw bug('E1321', `value ${v.name} (of ${v.def.kind === 'result' ? v.def.node.op : v.def.kind}) is used before it is made`);
+    if (constant === undefined)
+      throw bug(
+        'E1321',
+        `value ${v.name} (of ${v.def.kind === 'result' ? v.def.node.op : v.def.kind}) is used before it is made`,
+      );
     const shape = this.shape(v);
-    return [dramView(this.constantBuffer(constant, shape.map((_, i) => i), this.dtype(v)), this.dtype(v), shape)];
+    return [
+      dramView(
+        this.constantBuffer(
+          constant,
+          shape.map((_, i) => i),
+          this.dtype(v),
+        ),
+        this.dtype(v),
+        shape,
+      ),
+    ];
   }
 
   /** The place that is cheapest to read as it is: on chip before DRAM. */
@@ -95,7 +110,11 @@ export class LowerContext {
     const known = this.places(v).find((p) => p.space === 'dram');
     if (known !== undefined) return known;
     const shape = this.shape(v);
-    const dst = dramView(this.scratch(v.name, elementCount(shape) * CHIP_DTYPE_BYTES[this.dtype(v)]), this.dtype(v), shape);
+    const dst = dramView(
+      this.scratch(v.name, elementCount(shape) * CHIP_DTYPE_BYTES[this.dtype(v)]),
+      this.dtype(v),
+      shape,
+    );
     move(this.b, dst, this.place(v), this.mayCrossPe(v));
     this.define(v, dst);
     return dst;
@@ -132,7 +151,9 @@ export class LowerContext {
     const own = this.shape(v);
     const lead = shape.length - own.length;
     const mine = partition.filter((i) => i >= lead && own[i - lead] === shape[i]).map((i) => i - lead);
-    const missing = partition.filter((i) => (shape[i] ?? 1) > 1 && !(i >= lead && own[i - lead] === shape[i]));
+    const missing = partition.filter(
+      (i) => (shape[i] ?? 1) > 1 && !(i >= lead && own[i - lead] === shape[i]),
+    );
     if (missing.length === 0) return broadcastView(this.fetch(v, mine), shape);
     const key = `${v.id}:${partition.map((i) => `${i - lead}x${shape[i]}`)}`;
     const known = this.loaded.get(key);
@@ -141,16 +162,29 @@ export class LowerContext {
     if (known !== undefined) return broadcastView(known, shape);
     const wide = [...leading, ...full];
     const constant = constantOf(v) !== undefined;
-    const dst = this.b.sbuf(`${v.name}*`, this.dtype(v), wide, partition, undefined, constant ? { weight: true } : {});
+    const dst = this.b.sbuf(
+      `${v.name}*`,
+      this.dtype(v),
+      wide,
+      partition,
+      undefined,
+      constant ? { weight: true } : {},
+    );
     const source = broadcastView(this.place(v), wide);
-    if (constant) this.loaded.set(key, this.b.weight(dst, () => this.b.dma(dst, source)));
+    if (constant)
+      this.loaded.set(
+        key,
+        this.b.weight(dst, () => this.b.dma(dst, source)),
+      );
     else if (!this.replicate(v, dst, partition)) this.b.dma(dst, source);
     return broadcastView(dst, shape);
   }
 
   /** Through PE, where the value lies in one partition, is small and may cross PE; false: the caller transfers it. */
   private replicate(v: Value, dst: View, partition: readonly number[]): boolean {
-    const place = this.places(v).find((p) => p.space === 'sbuf' && p.p0 % PARTITIONS === 0 && p.axes.every((a) => a.n === 1 || a.p === 0));
+    const place = this.places(v).find(
+      (p) => p.space === 'sbuf' && p.p0 % PARTITIONS === 0 && p.axes.every((a) => a.n === 1 || a.p === 0),
+    );
     if (place === undefined || !peCarries(this.b.target, place, this.mayCrossPe(v))) return false;
     const lanes = partition.reduce((n, i) => n * (dst.axes[i]?.n ?? 1), 1);
     const order = [...partition, ...dst.axes.map((_, i) => i).filter((i) => !partition.includes(i))];
@@ -163,7 +197,9 @@ export class LowerContext {
 
   /** A constant as a packed weight: its DRAM variable holds the very bytes of the panels, so that rows are long. */
   weight(
-    constant: Constant, partition: readonly number[], dtype: ChipDType,
+    constant: Constant,
+    partition: readonly number[],
+    dtype: ChipDType,
     free: readonly number[] = constant.shape.map((_, i) => i).filter((i) => !partition.includes(i)),
   ): View {
     const shape = constant.shape;
@@ -173,7 +209,11 @@ export class LowerContext {
     const known = this.loaded.get(key);
     if (known !== undefined) return known;
     const dst = this.b.sbuf(buffer.name, dtype, shape, partition, free, { weight: true });
-    const src = dramView(buffer, dtype, order.map((i) => shape[i] ?? 1));
+    const src = dramView(
+      buffer,
+      dtype,
+      order.map((i) => shape[i] ?? 1),
+    );
     const back = order.map((_, i) => order.indexOf(i));
     const filled = this.b.weight(dst, () => this.b.dma(dst, permuteView(src, back)));
     this.loaded.set(key, filled);
@@ -201,13 +241,29 @@ export class LowerContext {
       const source: Constant =
         CHIP_TYPE[constant.dtype] === dtype && constant.dtype !== 'i64' && constant.dtype !== 'u64'
           ? constant
-          : { dtype: dtype as DType, shape: constant.shape, recipe: { kind: 'apply', op: 'cast', attrs: { to: dtype, saturate: true }, inputs: [constant], result: 0 } };
+          : {
+              dtype: dtype as DType,
+              shape: constant.shape,
+              recipe: {
+                kind: 'apply',
+                op: 'cast',
+                attrs: { to: dtype, saturate: true },
+                inputs: [constant],
+                result: 0,
+              },
+            };
       const moved = order.filter((i) => constant.shape[i] !== 1);
       const sorted = moved.every((x, i) => i === 0 || (moved[i - 1] ?? 0) < x);
       const form: Constant = sorted
         ? source
-        : { dtype: source.dtype, shape: order.map((i) => constant.shape[i] ?? 1), recipe: { kind: 'apply', op: 'transpose', attrs: { perm: order }, inputs: [source], result: 0 } };
-      buffer = this.b.buffer('dram', 'constant', 1, elementCount(constant.shape) * CHIP_DTYPE_BYTES[dtype], { variable: 'constant' });
+        : {
+            dtype: source.dtype,
+            shape: order.map((i) => constant.shape[i] ?? 1),
+            recipe: { kind: 'apply', op: 'transpose', attrs: { perm: order }, inputs: [source], result: 0 },
+          };
+      buffer = this.b.buffer('dram', 'constant', 1, elementCount(constant.shape) * CHIP_DTYPE_BYTES[dtype], {
+        variable: 'constant',
+      });
       this.constants.set(buffer, form);
       forms.set(key, buffer);
     }
@@ -215,7 +271,11 @@ export class LowerContext {
   }
 
   private cheapest(places: readonly View[], dst: View): View {
-    return places.find((p) => p.space !== 'dram') ?? places.find((p) => p.space === dst.space) ?? (places[0] as View);
+    return (
+      places.find((p) => p.space !== 'dram') ??
+      places.find((p) => p.space === dst.space) ??
+      (places[0] as View)
+    );
   }
 
   // ---- results ----
@@ -248,7 +308,11 @@ export class LowerContext {
   /** A DRAM home for a result that is too large for the chip. */
   resultInDram(v: Value): View {
     const shape = this.shape(v);
-    const view = dramView(this.scratch(v.name, elementCount(shape) * CHIP_DTYPE_BYTES[this.dtype(v)]), this.dtype(v), shape);
+    const view = dramView(
+      this.scratch(v.name, elementCount(shape) * CHIP_DTYPE_BYTES[this.dtype(v)]),
+      this.dtype(v),
+      shape,
+    );
     this.define(v, view);
     return view;
   }

@@ -7,7 +7,8 @@ import { type JointAxis, sortedJointAxes, type View } from './view.js';
 /** Descriptors that move every element of src to dst; element sizes are equal. Rows are as long as the views allow. */
 export function copyDescriptors(dst: View, src: View): BufferDescriptor[] {
   const size = CHIP_DTYPE_BYTES[dst.dtype] as 1 | 2 | 4 | 8;
-  if (size !== CHIP_DTYPE_BYTES[src.dtype]) throw bug('E1310', `a transfer between ${src.dtype} and ${dst.dtype}`);
+  if (size !== CHIP_DTYPE_BYTES[src.dtype])
+    throw bug('E1310', `a transfer between ${src.dtype} and ${dst.dtype}`);
   if (dst.axes.some((a) => a.n === 0)) return [];
   const views = [dst, src];
   const axes = sortedJointAxes(views);
@@ -34,14 +35,30 @@ export function copyDescriptors(dst: View, src: View): BufferDescriptor[] {
       cutAtPanels(views, inner, p, f, size, out);
       return;
     }
-    for (let i = 0; i < a.n; i++) loop(k + 1, p.map((x, v) => x + i * (a.p[v] ?? 0)), f.map((x, v) => x + i * (a.f[v] ?? 0)));
+    for (let i = 0; i < a.n; i++)
+      loop(
+        k + 1,
+        p.map((x, v) => x + i * (a.p[v] ?? 0)),
+        f.map((x, v) => x + i * (a.f[v] ?? 0)),
+      );
   };
-  loop(0, views.map((v) => v.p0), views.map((v) => v.f0));
+  loop(
+    0,
+    views.map((v) => v.p0),
+    views.map((v) => v.f0),
+  );
   return out;
 }
 
 /** Cuts the partition axes so that each piece lies in one panel on either side. */
-function cutAtPanels(views: readonly View[], axes: readonly JointAxis[], p: readonly number[], f: readonly number[], size: 1 | 2 | 4 | 8, out: BufferDescriptor[]): void {
+function cutAtPanels(
+  views: readonly View[],
+  axes: readonly JointAxis[],
+  p: readonly number[],
+  f: readonly number[],
+  size: 1 | 2 | 4 | 8,
+  out: BufferDescriptor[],
+): void {
   for (let side = 0; side < 2; side++) {
     const k = axes.findIndex((a) => (a.p[side] ?? 0) !== 0);
     const a = axes[k];
@@ -55,7 +72,14 @@ function cutAtPanels(views: readonly View[], axes: readonly JointAxis[], p: read
       let n = 1;
       while (i + n < a.n && (first + (i + n) * step) >> 7 === panel) n++;
       const cut = axes.map((x, j) => (j === k ? { ...x, n } : x));
-      cutAtPanels(views, cut, p.map((x, v) => x + i * (a.p[v] ?? 0)), f.map((x, v) => x + i * (a.f[v] ?? 0)), size, out);
+      cutAtPanels(
+        views,
+        cut,
+        p.map((x, v) => x + i * (a.p[v] ?? 0)),
+        f.map((x, v) => x + i * (a.f[v] ?? 0)),
+        size,
+        out,
+      );
       i += n;
     }
     return;
@@ -64,7 +88,14 @@ function cutAtPanels(views: readonly View[], axes: readonly JointAxis[], p: read
   out.push({ elementBytes: size, dst: side(0), src: side(1) });
 }
 
-function dmaSide(view: View, axes: readonly JointAxis[], v: 0 | 1, p: number, f: number, size: number): BufferDmaSide {
+function dmaSide(
+  view: View,
+  axes: readonly JointAxis[],
+  v: 0 | 1,
+  p: number,
+  f: number,
+  size: number,
+): BufferDmaSide {
   const counts: [number, number, number, number] = [1, 1, 1, 1];
   const strides: [number, number, number, number] = [0, 0, 0, 0];
   let partitionDim = -1;
@@ -79,7 +110,14 @@ function dmaSide(view: View, axes: readonly JointAxis[], v: 0 | 1, p: number, f:
   });
   const onChip = view.space !== 'dram';
   return {
-    space: view.space, variable: 0, offset: f * size, partition: onChip ? p & 127 : 0, partitionDim, counts, strides, reg: -1,
+    space: view.space,
+    variable: 0,
+    offset: f * size,
+    partition: onChip ? p & 127 : 0,
+    partitionDim,
+    counts,
+    strides,
+    reg: -1,
     buffer: view.panels[onChip ? p >> 7 : 0] as Buffer,
   };
 }

@@ -4,8 +4,8 @@ import { PE_COLUMNS } from '../../chip/target.js';
 import type { Constant } from '../../ir/constant.js';
 import type { ChipDType } from '../../isa/operands.js';
 import type { LowerContext } from './context.js';
-import { partitionsFrom, sliceAxis, singleAp, viewShape, type View } from './view.js';
 import { laneAxes } from './move.js';
+import { partitionsFrom, singleAp, sliceAxis, type View, viewShape } from './view.js';
 
 /** Evicts one tile: `psum` [s, v] holds out[s0.., v0..] in fp32 (or i32). */
 export type Epilogue = (psum: View, s0: number, v0: number) => void;
@@ -26,11 +26,23 @@ export function gemm(c: LowerContext, stationary: View, moving: View, epilogue: 
   const products = exactProducts(c, stationary, moving);
   const ranges = products.map(([a]) => a);
   const movings = products.map(([, b]) => b);
-  product(c, stationary.axes[1]?.n ?? 1, (first, size) => ranges.map((v) => sliceAxis(v, 1, first, size)), movings, epilogue);
+  product(
+    c,
+    stationary.axes[1]?.n ?? 1,
+    (first, size) => ranges.map((v) => sliceAxis(v, 1, first, size)),
+    movings,
+    epilogue,
+  );
 }
 
 /** The same with the stationary operand given range by range: `ranges` and `movings` correspond part by part. */
-export function product(c: LowerContext, columns: number, ranges: StationaryRanges, movings: readonly View[], epilogue: Epilogue): void {
+export function product(
+  c: LowerContext,
+  columns: number,
+  ranges: StationaryRanges,
+  movings: readonly View[],
+  epilogue: Epilogue,
+): void {
   const total = movings[0]?.axes[1]?.n ?? 1;
   for (let v = 0; v < total; v += BANK_COLUMNS) {
     const width = Math.min(BANK_COLUMNS, total - v);
@@ -41,13 +53,21 @@ export function product(c: LowerContext, columns: number, ranges: StationaryRang
         const accumulator = parts[0]?.dtype === 'i8' ? 'i32' : 'f32';
         tiles.push({ s: t, parts, psum: c.b.psum('product', parts[0]?.axes[1]?.n ?? 1, width, accumulator) });
       }
-      accumulateTiles(c, tiles, movings.map((m) => sliceAxis(m, 1, v, width)));
+      accumulateTiles(
+        c,
+        tiles,
+        movings.map((m) => sliceAxis(m, 1, v, width)),
+      );
       for (const t of tiles) epilogue(t.psum, t.s, v);
     }
   }
 }
 
-function accumulateTiles(c: LowerContext, tiles: readonly { parts: readonly View[]; psum: View }[], movings: readonly View[]): void {
+function accumulateTiles(
+  c: LowerContext,
+  tiles: readonly { parts: readonly View[]; psum: View }[],
+  movings: readonly View[],
+): void {
   const [first] = movings;
   if (first === undefined) return;
   const ranges = contractionRanges(first);
@@ -110,11 +130,19 @@ export function exactPairs<T>(a: readonly T[], b: readonly T[]): [T, T][] {
 /** A constant [k, ...] as weights with k on partitions, in the parts that PE needs: one, or three of bf16 split when compiled. */
 export function stationaryParts(c: LowerContext, constant: Constant, dtype: ChipDType): View[] {
   if (dtype !== 'f32' || c.b.target.peFp32) return [c.weight(constant, [0], dtype)];
-  const apply = (op: string, attrs: Constant['recipe'] extends infer R ? (R extends { attrs: infer A } ? A : never) : never, type: 'f32' | 'bf16', inputs: readonly Constant[]): Constant => ({
-    dtype: type, shape: constant.shape, recipe: { kind: 'apply', op, attrs, inputs, result: 0 },
+  const apply = (
+    op: string,
+    attrs: Constant['recipe'] extends infer R ? (R extends { attrs: infer A } ? A : never) : never,
+    type: 'f32' | 'bf16',
+    inputs: readonly Constant[],
+  ): Constant => ({
+    dtype: type,
+    shape: constant.shape,
+    recipe: { kind: 'apply', op, attrs, inputs, result: 0 },
   });
   const narrow = (x: Constant): Constant => apply('cast', { to: 'bf16', saturate: true }, 'bf16', [x]);
-  const rest = (x: Constant, part: Constant): Constant => apply('sub', {}, 'f32', [x, apply('cast', { to: 'f32', saturate: true }, 'f32', [part])]);
+  const rest = (x: Constant, part: Constant): Constant =>
+    apply('sub', {}, 'f32', [x, apply('cast', { to: 'f32', saturate: true }, 'f32', [part])]);
   const hi = narrow(constant);
   const afterHi = rest(constant, hi);
   const mid = narrow(afterHi);
@@ -127,7 +155,10 @@ export function threeParts(c: LowerContext, x: View): [View, View, View] {
   const { b } = c;
   const shape = viewShape(x);
   const lanes = laneAxes(x);
-  const part = (name: string, dtype: 'bf16' | 'f32'): View => ({ ...b.sbuf(name, dtype, shape, lanes), p0: 0 });
+  const part = (name: string, dtype: 'bf16' | 'f32'): View => ({
+    ...b.sbuf(name, dtype, shape, lanes),
+    p0: 0,
+  });
   const at = (v: View): View => (x.p0 % 128 === 0 ? v : { ...v, p0: x.p0 % 128, panels: v.panels });
   const hi = at(wide(c, x, part('hi', 'bf16')));
   b.copy(hi, x, { engine: 'dve' });
@@ -148,5 +179,8 @@ function wide(c: LowerContext, x: View, made: View): View {
   if (offset === 0) return made;
   const first = made.panels[0];
   if (first === undefined) return made;
-  return { ...made, panels: [c.b.buffer('sbuf', first.name, Math.min(128, first.parts + offset), first.bytes)] };
+  return {
+    ...made,
+    panels: [c.b.buffer('sbuf', first.name, Math.min(128, first.parts + offset), first.bytes)],
+  };
 }

@@ -1,7 +1,7 @@
 // Which kernel lowers which operator: `neffc ops` and the compiler read this one table.
 import type { Kernel } from './kernel.js';
-import { ELEMENTWISE } from './kernels/elementwise.js';
 import { CONVOLUTION } from './kernels/convolution.js';
+import { ELEMENTWISE } from './kernels/elementwise.js';
 import { INDEXING } from './kernels/indexing.js';
 import { MATMUL } from './kernels/matmul.js';
 import { NORMALIZE } from './kernels/normalize.js';
@@ -12,4 +12,16 @@ import { ATTENTION } from './kernels/row-attention.js';
 import { SHAPE } from './kernels/shape.js';
 import { TRANSPOSED } from './kernels/transposed.js';
 
-export const KERNELS: Readonly<Record<string, Kernel>> = { ...ELEMENTWISE, ...MATMUL, ...CONVOLUTION, ...POOLING, ...REDUCE, ...TRANSPOSED, ...NORMALIZE, ...ORDER, ...ATTENTION, ...INDEXING, ...SHAPE };
+export const KERNELS: Readonly<Record<string, Kernel>> = {
+  ...ELEMENTWISE,
+  ...MATMUL,
+  ...CONVOLUTION,
+  ...POOLING,
+  ...REDUCE,
+  ...TRANSPOSED,
+  ...NORMALIZE,
+  ...ORDER,
+  ...ATTENTION,
+  ...INDEXING,
+  ...SHAPE,
+};

@@ -1,11 +1,11 @@
 // From a planned graph to the sequential program over virtual buffers: node by node, one kernel each.
 import { badInput, bug, NeffcError, unsupported } from '../../base/diagnostic.js';
+import { elementBytes } from '../../base/dtype.js';
 import type { Target } from '../../chip/target.js';
 import type { Constant } from '../../ir/constant.js';
 import type { Graph, Node, Value } from '../../ir/graph.js';
 import { elementCount } from '../../ir/type.js';
 import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
-import { elementBytes } from '../../base/dtype.js';
 import type { Buffer, Section } from './buffer.js';
 import { Builder, type WeightGroup } from './builder.js';
 import { defaultPartition, LowerContext, type Plan } from './context.js';
@@ -41,8 +41,14 @@ export function lower(graph: Graph, plan: Plan, target: Target): LoweredProgram 
   b.origin = Math.max(0, graph.body.nodes.length - 1);
   const outputs = graph.body.results.map((value, i) => output(c, value, graph.outputNames[i] ?? value.name));
   return {
-    buffers: b.buffers, sections: [{ name: 'main', steps: b.steps, times: 1 }], weights: b.weights, constants: c.constants,
-    inputs, outputs, origins: graph.body.nodes, copies: b.copies,
+    buffers: b.buffers,
+    sections: [{ name: 'main', steps: b.steps, times: 1 }],
+    weights: b.weights,
+    constants: c.constants,
+    inputs,
+    outputs,
+    origins: graph.body.nodes,
+    copies: b.copies,
   };
 }
 
@@ -51,12 +57,17 @@ export function lowerNodes(c: LowerContext, graph: Graph, firstOrigin: number): 
   graph.body.nodes.forEach((node, position) => {
     c.b.origin = firstOrigin + position;
     const kernel = KERNELS[node.op];
-    if (kernel === undefined) throw unsupported('E4100', `no engine runs operator ${node.op}`, { node: node.origins[0]?.node ?? node.op });
+    if (kernel === undefined)
+      throw unsupported('E4100', `no engine runs operator ${node.op}`, {
+        node: node.origins[0]?.node ?? node.op,
+      });
     try {
       kernel(c, node);
     } catch (e) {
       if (e instanceof NeffcError || !(e instanceof Error)) throw e;
-      throw bug('E1332', `lowering of ${node.op} failed: ${e.message}`, { node: node.origins[0]?.node ?? node.op });
+      throw bug('E1332', `lowering of ${node.op} failed: ${e.message}`, {
+        node: node.origins[0]?.node ?? node.op,
+      });
     }
     c.advance(node, position);
   });
@@ -110,7 +121,8 @@ export function output(c: LowerContext, value: Value, name: string): Port {
     move(c.b, dramView(buffer, c.dtype(value), shape), c.place(value), c.mayCrossPe(value));
     return { name, value, buffer };
   }
-  if (type !== 'i64' && type !== 'u64') throw badInput('E4111', `an output of type ${type} cannot be written by the chip`, { node: name });
+  if (type !== 'i64' && type !== 'u64')
+    throw badInput('E4111', `an output of type ${type} cannot be written by the chip`, { node: name });
   const place = c.place(value);
   const partition = defaultPartition(shape);
   const narrow: View = place.space === 'sbuf' && place.p0 % 128 === 0 ? place : c.fetch(value, partition);

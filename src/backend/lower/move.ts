@@ -5,7 +5,7 @@ import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
 import type { Builder } from './builder.js';
 import { copyDescriptors } from './descriptors.js';
 import { transposeCost, transposeOnChip } from './transpose.js';
-import { chipAxes, compatible, viewShape, type View } from './view.js';
+import { chipAxes, compatible, type View, viewShape } from './view.js';
 
 /** dst = src, same shape; converts the element type where engines carry the elements. `finite`: values may cross PE. */
 export function move(b: Builder, dst: View, src: View, finite: boolean): void {
@@ -16,7 +16,8 @@ export function move(b: Builder, dst: View, src: View, finite: boolean): void {
     return;
   }
   if (dst.dtype !== src.dtype) {
-    const staged = src.space === 'dram' ? undefined : b.sbuf('cast', dst.dtype, viewShape(src), laneAxes(src));
+    const staged =
+      src.space === 'dram' ? undefined : b.sbuf('cast', dst.dtype, viewShape(src), laneAxes(src));
     if (staged !== undefined && compatible([staged, src])) {
       b.copy(staged, src);
       move(b, dst, staged, finite);
@@ -72,9 +73,13 @@ function stagedLayout(b: Builder, dst: View, src: View, direct: number, finite: 
   for (let i = 0; i < shape.length; i++) {
     if (i === contiguous || (shape[i] ?? 1) < 8) continue;
     const { axes, rows, elements } = chipAxes(shape, [i]);
-    if (elements * CHIP_DTYPE_BYTES[chip.dtype] * Math.ceil(rows / 128) > b.target.sbufPartitionBytes / 4) continue;
+    if (elements * CHIP_DTYPE_BYTES[chip.dtype] * Math.ceil(rows / 128) > b.target.sbufPartitionBytes / 4)
+      continue;
     const sketch: View = { space: 'sbuf', dtype: chip.dtype, panels: chip.panels, axes, p0: 0, f0: 0 };
-    const exchange = src.space === 'dram' ? transposeCost(b.target, dst, sketch, finite) : transposeCost(b.target, sketch, src, finite);
+    const exchange =
+      src.space === 'dram'
+        ? transposeCost(b.target, dst, sketch, finite)
+        : transposeCost(b.target, sketch, src, finite);
     if (exchange === undefined) continue;
     const wide: View = { ...sketch, panels: new Array(Math.ceil(rows / 128)).fill(chip.panels[0]) };
     const ns = exchange + (src.space === 'dram' ? transferNs(b, wide, src) : transferNs(b, dst, wide));
@@ -105,7 +110,14 @@ export function transferNs(b: Builder, dst: View, src: View): number {
   let bytes = 0;
   for (const d of descriptors) {
     const elements = d.dst.counts.reduce((x, y) => x * y, 1);
-    const run = contiguousRun(d.dst.counts, d.dst.strides, d.dst.partitionDim, d.src.strides, d.src.partitionDim, d.elementBytes);
+    const run = contiguousRun(
+      d.dst.counts,
+      d.dst.strides,
+      d.dst.partitionDim,
+      d.src.strides,
+      d.src.partitionDim,
+      d.elementBytes,
+    );
     rows += elements / run;
     bytes += elements * d.elementBytes;
   }
@@ -115,7 +127,12 @@ export function transferNs(b: Builder, dst: View, src: View): number {
 
 /** Elements of the longest run contiguous on both sides within a partition. */
 function contiguousRun(
-  counts: readonly number[], a: readonly number[], aLane: number, c: readonly number[], cLane: number, size: number,
+  counts: readonly number[],
+  a: readonly number[],
+  aLane: number,
+  c: readonly number[],
+  cLane: number,
+  size: number,
 ): number {
   let run = 1;
   for (let d = 3; d >= 0; d--) {

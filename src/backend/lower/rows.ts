@@ -1,6 +1,7 @@
 // Operators along axes want those axes within partitions and everything else as rows: which layout, and the value in it.
-import { elementCount } from '../../ir/type.js';
+
 import type { Value } from '../../ir/graph.js';
+import { elementCount } from '../../ir/type.js';
 import type { LowerContext } from './context.js';
 import { laneAxes } from './move.js';
 

@@ -48,7 +48,9 @@ export function transposeCost(target: Target, dst: View, src: View, finite: bool
     const factor = src.dtype === 'f32' ? 4 : 1;
     return blocks * ((128 * factor * 1000) / target.clockMhz.pe + (128 * 1000) / target.clockMhz.dve) + 300;
   }
-  return others * Math.ceil(x.from.n / 32) * Math.ceil(x.to.n / 32) * ((64 * 1000) / target.clockMhz.dve) + 150;
+  return (
+    others * Math.ceil(x.from.n / 32) * Math.ceil(x.to.n / 32) * ((64 * 1000) / target.clockMhz.dve) + 150
+  );
 }
 
 export function transposeOnChip(b: Builder, dst: View, src: View, finite: boolean): void {
@@ -57,26 +59,32 @@ export function transposeOnChip(b: Builder, dst: View, src: View, finite: boolea
   const block = pe ? PARTITIONS : 32;
   // Both sides as [others..., from, to] over the joint axes.
   const all = [...x.others, x.from, x.to];
-  const side = (v: View, k: number): View => ({ ...v, axes: all.map((a) => ({ n: a.n, p: a.p[k] ?? 0, f: a.f[k] ?? 0 })) });
+  const side = (v: View, k: number): View => ({
+    ...v,
+    axes: all.map((a) => ({ n: a.n, p: a.p[k] ?? 0, f: a.f[k] ?? 0 })),
+  });
   const to = side(dst, DST);
   const from = side(src, SRC);
   const rank = all.length;
-  forIndex(x.others.map((a) => a.n), (index) => {
-    for (let r = 0; r < x.from.n; r += block) {
-      for (let c = 0; c < x.to.n; c += block) {
-        const starts = [...index, r, c];
-        const sizes = [...index.map(() => 1), Math.min(block, x.from.n - r), Math.min(block, x.to.n - c)];
-        const matrix = (v: View): View => {
-          const s = sliceView(v, starts, sizes);
-          return { ...s, axes: s.axes.slice(rank - 2) };
-        };
-        const s = matrix(from);
-        const d = permuteView(matrix(to), [1, 0]);
-        if (pe) transposeByPe(b, d, s);
-        else b.raw('dve', { m: 'TRANSPOSE32', dst: singleAp(d), src: singleAp(s) }, singleAp(s));
+  forIndex(
+    x.others.map((a) => a.n),
+    (index) => {
+      for (let r = 0; r < x.from.n; r += block) {
+        for (let c = 0; c < x.to.n; c += block) {
+          const starts = [...index, r, c];
+          const sizes = [...index.map(() => 1), Math.min(block, x.from.n - r), Math.min(block, x.to.n - c)];
+          const matrix = (v: View): View => {
+            const s = sliceView(v, starts, sizes);
+            return { ...s, axes: s.axes.slice(rank - 2) };
+          };
+          const s = matrix(from);
+          const d = permuteView(matrix(to), [1, 0]);
+          if (pe) transposeByPe(b, d, s);
+          else b.raw('dve', { m: 'TRANSPOSE32', dst: singleAp(d), src: singleAp(s) }, singleAp(s));
+        }
       }
-    }
-  });
+    },
+  );
 }
 
 /** d[column, row] = s[row, column]: stationary = the block, moving = the identity. */
@@ -86,7 +94,12 @@ function transposeByPe(b: Builder, d: View, s: View): void {
   const out = b.psum('transpose', columns, rows);
   const source = singleAp(s);
   const eye = singleAp(sliceView(identity(b, s.dtype), [0, 0], [rows, rows]));
-  b.matmul(singleAp(out), { ...source, counts: [1, 1, 1, columns], strides: [0, 0, 0, s.axes[1]?.f ?? 0] }, eye, true);
+  b.matmul(
+    singleAp(out),
+    { ...source, counts: [1, 1, 1, columns], strides: [0, 0, 0, s.axes[1]?.f ?? 0] },
+    eye,
+    true,
+  );
   b.copy(d, out);
 }
 
@@ -103,7 +116,12 @@ export function broadcastByPe(b: Builder, dst: View, src: View): void {
     for (let i = 0; i < n; i += BANK) {
       const width = Math.min(BANK, n - i);
       const out = b.psum('broadcast', rows, width);
-      b.matmul(singleAp(out), singleAp(sliceView(ones, [0, 0], [1, rows])), singleAp(sliceView(src, [0, i], [1, width])), true);
+      b.matmul(
+        singleAp(out),
+        singleAp(sliceView(ones, [0, 0], [1, rows])),
+        singleAp(sliceView(src, [0, i], [1, width])),
+        true,
+      );
       b.copy(sliceView(dst, [q, i], [rows, width]), out);
     }
   }
@@ -120,8 +138,8 @@ const identities = new WeakMap<Builder, Map<string, View>>();
 
 /** The 128 x 128 identity, or all ones, made on chip once for a program. */
 export function identity(b: Builder, dtype: View['dtype'], what: 'identity' | 'ones' = 'identity'): View {
-  let known = identities.get(b);
-  if (known === undefined) identities.set(b, (known = new Map()));
+  const known = identities.get(b) ?? new Map<string, View>();
+  identities.set(b, known);
   const key = `${what} ${dtype}`;
   let eye = known.get(key);
   if (eye === undefined) {

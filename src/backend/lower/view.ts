@@ -77,7 +77,12 @@ function axisOf(v: View, i: number): Axis {
 }
 
 /** Elements start, start + step, … of each axis; steps may be negative. */
-export function sliceView(v: View, starts: readonly number[], sizes: readonly number[], steps?: readonly number[]): View {
+export function sliceView(
+  v: View,
+  starts: readonly number[],
+  sizes: readonly number[],
+  steps?: readonly number[],
+): View {
   let { p0, f0 } = v;
   const axes = v.axes.map((a, i) => {
     const start = starts[i] ?? 0;
@@ -154,9 +159,14 @@ export function reshapeView(v: View, shape: readonly number[]): View | undefined
 /** Whether the two views address the same elements in the same way. */
 export function sameView(a: View, b: View): boolean {
   return (
-    a.dtype === b.dtype && a.p0 === b.p0 && a.f0 === b.f0 && a.panels.length === b.panels.length &&
+    a.dtype === b.dtype &&
+    a.p0 === b.p0 &&
+    a.f0 === b.f0 &&
+    a.panels.length === b.panels.length &&
     a.panels.every((x, i) => x === b.panels[i]) &&
-    a.axes.every((x, i) => x.n === b.axes[i]?.n && (x.n === 1 || (x.p === b.axes[i]?.p && x.f === b.axes[i]?.f)))
+    a.axes.every(
+      (x, i) => x.n === b.axes[i]?.n && (x.n === 1 || (x.p === b.axes[i]?.p && x.f === b.axes[i]?.f)),
+    )
   );
 }
 
@@ -197,7 +207,9 @@ export function sortedJointAxes(views: readonly View[]): JointAxis[] {
   const key = (i: number): number => {
     const lane = views.some((v) => (v.axes[i]?.p ?? 0) !== 0);
     const stride = Math.max(...views.map((v) => Math.abs(v.axes[i]?.f ?? 0)));
-    return lane ? Number.MAX_SAFE_INTEGER / 2 + Math.max(...views.map((v) => Math.abs(v.axes[i]?.p ?? 0))) : stride;
+    return lane
+      ? Number.MAX_SAFE_INTEGER / 2 + Math.max(...views.map((v) => Math.abs(v.axes[i]?.p ?? 0)))
+      : stride;
   };
   const order = first.axes.map((_, i) => i).sort((a, b) => key(b) - key(a) || a - b);
   return jointAxes(views.map((v) => permuteView(v, order)));
@@ -224,7 +236,8 @@ function tileAxes(views: readonly View[], joint: readonly JointAxis[], dims: num
   if (views[0]?.axes.some((a) => a.n === 0)) return [];
   const onPartitions = joint.filter((a) => a.p.some((x) => x !== 0));
   for (const a of onPartitions) {
-    if (a.p.some((x) => x !== a.p[0])) throw bug('E1302', 'operands of one instruction lie on different partitions');
+    if (a.p.some((x) => x !== a.p[0]))
+      throw bug('E1302', 'operands of one instruction lie on different partitions');
   }
   const lane = onPartitions.find((a) => a.p[0] === 1);
   const free = joint.filter((a) => !onPartitions.includes(a));
@@ -243,7 +256,11 @@ function tileAxes(views: readonly View[], joint: readonly JointAxis[], dims: num
     const a = outer[k];
     if (a !== undefined) {
       for (let i = 0; i < a.n; i++) {
-        loop(k + 1, p.map((x, v) => x + i * (a.p[v] ?? 0)), f.map((x, v) => x + i * (a.f[v] ?? 0)));
+        loop(
+          k + 1,
+          p.map((x, v) => x + i * (a.p[v] ?? 0)),
+          f.map((x, v) => x + i * (a.f[v] ?? 0)),
+        );
       }
       return;
     }
@@ -251,12 +268,23 @@ function tileAxes(views: readonly View[], joint: readonly JointAxis[], dims: num
       tiles.push({
         aps: views.map((v, i) => {
           const q = (p[i] ?? 0) + offset;
-          return ap(v, panels[i] as Buffer, q & 127, parts, f[i] ?? 0, inner.map((x) => ({ n: x.n, f: x.f[i] ?? 0 })));
+          return ap(
+            v,
+            panels[i] as Buffer,
+            q & 127,
+            parts,
+            f[i] ?? 0,
+            inner.map((x) => ({ n: x.n, f: x.f[i] ?? 0 })),
+          );
         }),
       });
     });
   };
-  loop(0, views.map((v) => v.p0), views.map((v) => v.f0));
+  loop(
+    0,
+    views.map((v) => v.p0),
+    views.map((v) => v.f0),
+  );
   return tiles;
 }
 
@@ -288,13 +316,22 @@ function forLanes(
     const most = partitionsFrom(start);
     if (most === 0) throw bug('E1302', `no access pattern may start at partition ${start}`);
     const parts = Math.min(most, rows - offset);
-    emit(offset, parts, views.map((v, i) => v.panels[((first[i] ?? 0) + offset) >> 7]));
+    emit(
+      offset,
+      parts,
+      views.map((v, i) => v.panels[((first[i] ?? 0) + offset) >> 7]),
+    );
     offset += parts;
   }
 }
 
 function ap(
-  v: View, buffer: Buffer, start: number, parts: number, f: number, dims: readonly { n: number; f: number }[],
+  v: View,
+  buffer: Buffer,
+  start: number,
+  parts: number,
+  f: number,
+  dims: readonly { n: number; f: number }[],
 ): BufferAp {
   if (v.space === 'dram') throw bug('E1303', 'an engine cannot read DRAM');
   const counts: [number, number, number, number] = [1, 1, 1, 1];
@@ -303,14 +340,24 @@ function ap(
     counts[4 - dims.length + i] = d.n;
     strides[4 - dims.length + i] = d.f;
   });
-  return { space: v.space, dtype: v.dtype, start, parts, base: f * CHIP_DTYPE_BYTES[v.dtype], counts, strides, buffer };
+  return {
+    space: v.space,
+    dtype: v.dtype,
+    start,
+    parts,
+    base: f * CHIP_DTYPE_BYTES[v.dtype],
+    counts,
+    strides,
+    buffer,
+  };
 }
 
 /** The one access pattern of a view that needs just one, elements in logical order; throws where it needs several. */
 export function singleAp(v: View): BufferAp {
   const tiles = tileAxes([v], jointAxes([v]), 4);
   const first = tiles[0]?.aps[0];
-  if (first === undefined || tiles.length !== 1) throw bug('E1304', `a view of shape ${viewShape(v).join('x')} needs ${tiles.length} access patterns`);
+  if (first === undefined || tiles.length !== 1)
+    throw bug('E1304', `a view of shape ${viewShape(v).join('x')} needs ${tiles.length} access patterns`);
   return first;
 }
 
@@ -321,7 +368,11 @@ export function compatible(views: readonly View[]): boolean {
   if (joint.some((a) => a.p.some((x) => x !== a.p[0]))) return false;
   const lane = joint.find((a) => a.p[0] === 1);
   const jumps = joint.filter((a) => a !== lane && (a.p[0] ?? 0) !== 0);
-  const starts = jumps.reduce<number[]>((all, a) => all.flatMap((q) => Array.from({ length: Math.min(a.n, 128) }, (_, i) => q + i * (a.p[0] ?? 0))), [0]);
+  const starts = jumps.reduce<number[]>(
+    (all, a) =>
+      all.flatMap((q) => Array.from({ length: Math.min(a.n, 128) }, (_, i) => q + i * (a.p[0] ?? 0))),
+    [0],
+  );
   const first = views[0]?.p0 ?? 0;
   if (views.some((v) => ((v.p0 - first) & 127) !== 0)) return false;
   return starts.every((q) => {

@@ -5,11 +5,52 @@ import { constantNumbers } from '../../ops/evaluate.js';
 
 /** Operators whose results may be non-finite for finite operands. */
 const UNSAFE = new Set([
-  'exp', 'exp2', 'expm1', 'log', 'log2', 'log1p', 'div', 'reciprocal', 'rsqrt', 'sqrt', 'pow', 'tan', 'asin', 'acos', 'sinh', 'cosh', 'acosh',
-  'atanh', 'reduce_prod', 'cumprod', 'fmod', 'mod', 'log_softmax', 'bitcast',
+  'exp',
+  'exp2',
+  'expm1',
+  'log',
+  'log2',
+  'log1p',
+  'div',
+  'reciprocal',
+  'rsqrt',
+  'sqrt',
+  'pow',
+  'tan',
+  'asin',
+  'acos',
+  'sinh',
+  'cosh',
+  'acosh',
+  'atanh',
+  'reduce_prod',
+  'cumprod',
+  'fmod',
+  'mod',
+  'log_softmax',
+  'bitcast',
 ]);
 /** Operators whose results are finite whatever they get, NaN apart (masks end here). */
-const SAFE = new Set(['softmax', 'sigmoid', 'tanh', 'erf', 'sign', 'isnan', 'isinf', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'argmax', 'argmin', 'not', 'atan', 'attention']);
+const SAFE = new Set([
+  'softmax',
+  'sigmoid',
+  'tanh',
+  'erf',
+  'sign',
+  'isnan',
+  'isinf',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+  'argmax',
+  'argmin',
+  'not',
+  'atan',
+  'attention',
+]);
 
 export function nonFiniteValues(graph: Graph): Set<Value> {
   const unsafe = new Set<Value>();
@@ -20,12 +61,18 @@ export function nonFiniteValues(graph: Graph): Set<Value> {
     const constant = constantOf(v);
     // Weights are not searched (they are large): only what a mask or a scalar could be.
     const small = constant !== undefined && constant.shape.reduce((a, b) => a * b, 1) <= 65536;
-    const answer = small && v.type.dtype.startsWith('f') && Array.from(constantNumbers(constant)).some((x) => !(Math.abs(x) <= 3.38e38));
+    const answer =
+      small &&
+      v.type.dtype.startsWith('f') &&
+      Array.from(constantNumbers(constant)).some((x) => !(Math.abs(x) <= 3.38e38));
     known.set(v, answer);
     return answer;
   };
   for (const node of graph.body.nodes) {
-    const tainted = UNSAFE.has(node.op) || (!SAFE.has(node.op) && node.inputs.some((v) => unsafe.has(v) || (v.def.kind === 'constant' && constantUnsafe(v))));
+    const tainted =
+      UNSAFE.has(node.op) ||
+      (!SAFE.has(node.op) &&
+        node.inputs.some((v) => unsafe.has(v) || (v.def.kind === 'constant' && constantUnsafe(v))));
     if (tainted) for (const v of node.outputs) unsafe.add(v);
   }
   return unsafe;

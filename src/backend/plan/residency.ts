@@ -31,7 +31,8 @@ export function chooseResidency(program: WeightedProgram, pinBytes: number): Res
   });
   const used = program.sections.map((section) => section.steps.map((s) => groupsUsed(s, groupOf)));
   const loads = countLoads(program.sections, used);
-  const size = (g: number): number => program.weights[g]?.buffers.reduce((n, b) => n + Math.ceil(b.bytes / PIN_ALIGN) * PIN_ALIGN, 0) ?? 0;
+  const size = (g: number): number =>
+    program.weights[g]?.buffers.reduce((n, b) => n + Math.ceil(b.bytes / PIN_ALIGN) * PIN_ALIGN, 0) ?? 0;
   const benefit = (g: number): number => ((loads.get(g) ?? 0) * rowsOf(program, g)) / Math.max(1, size(g));
   const pinnedGroups = new Set<number>();
   let pinnedBytes = 0;
@@ -42,7 +43,9 @@ export function chooseResidency(program: WeightedProgram, pinBytes: number): Res
   }
   const chosen = [...pinnedGroups].sort((x, y) => x - y);
   const fresh = { id: program.buffers.length };
-  const streamed = program.sections.map((section, i) => stream(program, section, used[i] ?? [], pinnedGroups, fresh));
+  const streamed = program.sections.map((section, i) =>
+    stream(program, section, used[i] ?? [], pinnedGroups, fresh),
+  );
   return {
     load: chosen.flatMap((g) => program.weights[g]?.steps ?? []),
     sections: streamed.map((s) => s.section),
@@ -56,7 +59,10 @@ export function chooseResidency(program: WeightedProgram, pinBytes: number): Res
 export const PIN_ALIGN = 32;
 
 /** How often a request would load each group if it were streamed: once for each node that uses it, each time the section runs. */
-function countLoads(sections: readonly Section[], used: readonly (readonly (readonly number[])[])[]): Map<number, number> {
+function countLoads(
+  sections: readonly Section[],
+  used: readonly (readonly (readonly number[])[])[],
+): Map<number, number> {
   const loads = new Map<number, number>();
   sections.forEach((section, k) => {
     let origin = -1;
@@ -78,7 +84,13 @@ function countLoads(sections: readonly Section[], used: readonly (readonly (read
 /** Partitions that filling a group moves bytes to: what a byte of SBUF in one partition saves. */
 function rowsOf(program: WeightedProgram, g: number): number {
   const buffers = program.weights[g]?.buffers ?? [];
-  return buffers.reduce((n, b) => n + b.parts * b.bytes, 0) / Math.max(1, buffers.reduce((n, b) => n + b.bytes, 0));
+  return (
+    buffers.reduce((n, b) => n + b.parts * b.bytes, 0) /
+    Math.max(
+      1,
+      buffers.reduce((n, b) => n + b.bytes, 0),
+    )
+  );
 }
 
 function groupsUsed(step: Step, groupOf: ReadonlyMap<Buffer, number>): number[] {
@@ -92,14 +104,20 @@ function groupsUsed(step: Step, groupOf: ReadonlyMap<Buffer, number>): number[] 
 
 /** Puts the filling of unpinned weights before the first step of each node that uses them, buffer by buffer, into buffers of that node's own. */
 function stream(
-  program: WeightedProgram, section: Section, used: readonly (readonly number[])[], pinned: ReadonlySet<number>, fresh: { id: number },
+  program: WeightedProgram,
+  section: Section,
+  used: readonly (readonly number[])[],
+  pinned: ReadonlySet<number>,
+  fresh: { id: number },
 ): { section: Section; bytes: number } {
   const main: Step[] = [];
   let origin = -1;
   let here = new Map<Buffer, Buffer>();
   let filled = new Set<Buffer>();
   let bytes = 0;
-  const fills = program.weights.map((g, i) => (pinned.has(i) ? new Map<Buffer, Step[]>() : fillsByBuffer(g.buffers, g.steps)));
+  const fills = program.weights.map((g, i) =>
+    pinned.has(i) ? new Map<Buffer, Step[]>() : fillsByBuffer(g.buffers, g.steps),
+  );
   section.steps.forEach((step, i) => {
     if (step.origin !== origin) {
       origin = step.origin;
@@ -133,7 +151,14 @@ function stream(
 /** The steps that fill each buffer; where a step touches several buffers of the group they are filled together. */
 function fillsByBuffer(buffers: readonly Buffer[], steps: readonly Step[]): Map<Buffer, Step[]> {
   const mine = new Set(buffers);
-  const apart = steps.every((s) => new Set(accessesOf(s).map((a) => a.buffer).filter((b) => mine.has(b))).size === 1);
+  const apart = steps.every(
+    (s) =>
+      new Set(
+        accessesOf(s)
+          .map((a) => a.buffer)
+          .filter((b) => mine.has(b)),
+      ).size === 1,
+  );
   if (!apart) return new Map(buffers.map((b) => [b, steps as Step[]]));
   const fills = new Map<Buffer, Step[]>(buffers.map((b) => [b, []]));
   for (const s of steps) {
@@ -149,11 +174,17 @@ export function substitute(step: Step, by: ReadonlyMap<Buffer, Buffer>): Step {
     const other = by.get(x.buffer);
     return other === undefined ? x : { ...x, buffer: other };
   };
-  const fields = Object.entries(step.instruction).map(([k, v]) => [k, typeof v === 'object' && v !== null && 'buffer' in v ? swap(v as { buffer: Buffer }) : v]);
+  const fields = Object.entries(step.instruction).map(([k, v]) => [
+    k,
+    typeof v === 'object' && v !== null && 'buffer' in v ? swap(v as { buffer: Buffer }) : v,
+  ]);
   const descriptors = step.descriptors?.map((d): BufferDescriptor => {
     const index = d.indexBuffer === undefined ? undefined : (by.get(d.indexBuffer) ?? d.indexBuffer);
     return { ...d, src: swap(d.src), dst: swap(d.dst), ...(index && { indexBuffer: index }) };
   });
-  return { ...step, instruction: Object.fromEntries(fields) as Step['instruction'], ...(descriptors && { descriptors }) };
+  return {
+    ...step,
+    instruction: Object.fromEntries(fields) as Step['instruction'],
+    ...(descriptors && { descriptors }),
+  };
 }
-

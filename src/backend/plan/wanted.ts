@@ -16,33 +16,38 @@ const same: Vote = (node, operand, wanted) => {
 };
 
 /** Rows on partitions: every axis but the reduced ones could be; the one next to the last reduced axis is. */
-const rows = (axesOf: (node: Node) => readonly number[]): Vote => (node, operand, wanted) => {
-  if (operand > 0) return undefined;
-  const reduced = axesOf(node);
-  if (wanted !== undefined && wanted.length > 0 && wanted.every((i) => !reduced.includes(i))) return wanted;
-  const shape = staticShape(node.inputs[0]?.type ?? { dtype: 'f32', shape: [] }) ?? [];
-  const free = shape.map((_, i) => i).filter((i) => !reduced.includes(i));
-  // As many inner axes as fit on the partitions, from the one before the reduced axes outwards.
-  const chosen: number[] = [];
-  let count = 1;
-  for (const i of [...free].reverse()) {
-    const n = shape[i] ?? 1;
-    if (chosen.length > 0 && count * n > 128) break;
-    chosen.unshift(i);
-    count *= n;
-    if (count >= 64) break;
-  }
-  return chosen;
-};
+const rows =
+  (axesOf: (node: Node) => readonly number[]): Vote =>
+  (node, operand, wanted) => {
+    if (operand > 0) return undefined;
+    const reduced = axesOf(node);
+    if (wanted !== undefined && wanted.length > 0 && wanted.every((i) => !reduced.includes(i))) return wanted;
+    const shape = staticShape(node.inputs[0]?.type ?? { dtype: 'f32', shape: [] }) ?? [];
+    const free = shape.map((_, i) => i).filter((i) => !reduced.includes(i));
+    // As many inner axes as fit on the partitions, from the one before the reduced axes outwards.
+    const chosen: number[] = [];
+    let count = 1;
+    for (const i of [...free].reverse()) {
+      const n = shape[i] ?? 1;
+      if (chosen.length > 0 && count * n > 128) break;
+      chosen.unshift(i);
+      count *= n;
+      if (count >= 64) break;
+    }
+    return chosen;
+  };
 const lastAxes = (node: Node): number[] => {
   const first = Number(node.attrs.axis);
   return Array.from({ length: rank(node, 0) - first }, (_, i) => first + i);
 };
 
 const VOTES: Readonly<Record<string, Vote>> = {
-  matmul: (node, operand) => (operand === 0 ? [rank(node, 0) - 1] : operand === 1 ? [rank(node, 1) - 2] : undefined),
+  matmul: (node, operand) =>
+    operand === 0 ? [rank(node, 0) - 1] : operand === 1 ? [rank(node, 1) - 2] : undefined,
   conv: (_n, operand, wanted) => (operand === 0 ? [1] : operand >= 3 ? (wanted ?? [1]) : undefined),
-  conv_transpose: channels, max_pool: channels, avg_pool: channels,
+  conv_transpose: channels,
+  max_pool: channels,
+  avg_pool: channels,
   softmax: rows((n) => [Number(n.attrs.axis)]),
   log_softmax: rows((n) => [Number(n.attrs.axis)]),
   layer_norm: rows(lastAxes),
@@ -59,9 +64,22 @@ const VOTES: Readonly<Record<string, Vote>> = {
   attention: (_n, operand) => (operand < 3 ? [1, 3] : undefined),
   transpose: (node, _o, wanted) => wanted?.map((i) => (node.attrs.perm as number[])[i] ?? 0),
   reshape: (node, _o, wanted) => wanted && throughReshape(node, wanted),
-  slice: same, pad: same, concat: same, broadcast: same,
+  slice: same,
+  pad: same,
+  concat: same,
+  broadcast: same,
 };
-const PASS_THROUGH = new Set(['gather', 'gather_elements', 'gather_nd', 'scatter_nd', 'scatter_elements', 'if', 'loop', 'dynamic_slice', 'dynamic_update_slice']);
+const PASS_THROUGH = new Set([
+  'gather',
+  'gather_elements',
+  'gather_nd',
+  'scatter_nd',
+  'scatter_elements',
+  'if',
+  'loop',
+  'dynamic_slice',
+  'dynamic_update_slice',
+]);
 
 export function wantedPartitions(graph: Graph): Map<Value, Axes> {
   const wanted = new Map<Value, Axes>();
@@ -87,9 +105,14 @@ export function wantedPartitions(graph: Graph): Map<Value, Axes> {
   return wanted;
 }
 
-function settle(v: Value, votes: Map<Value, Map<string, { axes: Axes; weight: number }>>, wanted: Map<Value, Axes>): void {
+function settle(
+  v: Value,
+  votes: Map<Value, Map<string, { axes: Axes; weight: number }>>,
+  wanted: Map<Value, Axes>,
+): void {
   let best: { axes: Axes; weight: number } | undefined;
-  for (const vote of votes.get(v)?.values() ?? []) if (best === undefined || vote.weight > best.weight) best = vote;
+  for (const vote of votes.get(v)?.values() ?? [])
+    if (best === undefined || vote.weight > best.weight) best = vote;
   if (best !== undefined) wanted.set(v, best.axes);
 }
 
@@ -98,7 +121,8 @@ function throughReshape(node: Node, wanted: Axes): Axes | undefined {
   const from = staticShape(node.inputs[0]?.type ?? { dtype: 'f32', shape: [] });
   const to = staticShape(node.outputs[0]?.type ?? { dtype: 'f32', shape: [] });
   if (from === undefined || to === undefined) return undefined;
-  const spans = (shape: readonly number[]): [number, number][] => shape.map((n, i) => [elementCount(shape.slice(i + 1)), elementCount(shape.slice(i + 1)) * n]);
+  const spans = (shape: readonly number[]): [number, number][] =>
+    shape.map((n, i) => [elementCount(shape.slice(i + 1)), elementCount(shape.slice(i + 1)) * n]);
   const target = spans(to);
   const source = spans(from);
   const lo = Math.min(...wanted.map((i) => target[i]?.[0] ?? 1));
@@ -111,6 +135,8 @@ function throughReshape(node: Node, wanted: Axes): Axes | undefined {
     return last === undefined ? undefined : [last];
   }
   if (covered !== hi / lo) return undefined;
-  const axes = from.map((_, i) => i).filter((i) => (from[i] ?? 1) > 1 && (source[i]?.[0] ?? 0) >= lo && (source[i]?.[1] ?? 0) <= hi);
+  const axes = from
+    .map((_, i) => i)
+    .filter((i) => (from[i] ?? 1) > 1 && (source[i]?.[0] ?? 0) >= lo && (source[i]?.[1] ?? 0) <= hi);
   return axes.reduce((n, i) => n * (from[i] ?? 1), 1) === covered ? axes : undefined;
 }

@@ -16,12 +16,14 @@ export function accessesOf(step: Step): Access[] {
     if (region !== undefined) found.push({ buffer, region, write });
   };
   const { instruction } = step;
-  for (const { ap, written } of patternsOf(instruction)) add((ap as BufferAp).buffer, patternRegion(ap), written);
+  for (const { ap, written } of patternsOf(instruction))
+    add((ap as BufferAp).buffer, patternRegion(ap), written);
   for (const { name, ap } of columnsOf(instruction)) {
     const scalar = (instruction as unknown as Record<string, BufferScalar>)[name];
     if (scalar?.kind === 'column') add(scalar.buffer, patternRegion(ap), false);
   }
-  if (instruction.m === 'MATMUL' && !instruction.start) add((instruction.dst as BufferAp).buffer, patternRegion(instruction.dst), false);
+  if (instruction.m === 'MATMUL' && !instruction.start)
+    add((instruction.dst as BufferAp).buffer, patternRegion(instruction.dst), false);
   for (const d of step.descriptors ?? []) {
     const { reads, writes } = descriptorFootprint(d);
     // Order of the regions: source, then the index vector where there is one.

@@ -2,7 +2,7 @@
 // write it reads or overwrites, and whose read it overwrites. Nothing is declared by hand.
 import { overlaps } from '../../isa/overlap.js';
 import type { Buffer, Step } from '../lower/buffer.js';
-import { accessesOf, type Access } from './accesses.js';
+import { type Access, accessesOf } from './accesses.js';
 
 export interface Dependences {
   /** Earlier steps that must be readable (or, for a read overwritten, done) before step i, ascending, without repeats. */
@@ -24,9 +24,11 @@ export function dependencesOf(steps: readonly Step[]): Dependences {
     const mine = accessesOf(step);
     const found = new Set<number>();
     for (const a of mine) {
-      for (const w of writes.get(a.buffer) ?? []) if (w.step !== i && overlaps(w.access.region, a.region)) found.add(w.step);
+      for (const w of writes.get(a.buffer) ?? [])
+        if (w.step !== i && overlaps(w.access.region, a.region)) found.add(w.step);
       if (!a.write) continue;
-      for (const r of reads.get(a.buffer) ?? []) if (r.step !== i && overlaps(r.access.region, a.region)) found.add(r.step);
+      for (const r of reads.get(a.buffer) ?? [])
+        if (r.step !== i && overlaps(r.access.region, a.region)) found.add(r.step);
     }
     for (const a of mine) {
       const list = a.write ? writes : reads;
@@ -37,7 +39,11 @@ export function dependencesOf(steps: readonly Step[]): Dependences {
       list.set(a.buffer, kept);
       if (a.write) {
         const old = reads.get(a.buffer);
-        if (old) reads.set(a.buffer, old.filter((p) => p.step === i || !sameBytes(p.access, a)));
+        if (old)
+          reads.set(
+            a.buffer,
+            old.filter((p) => p.step === i || !sameBytes(p.access, a)),
+          );
       }
     }
     before.push([...found].sort((x, y) => x - y));
@@ -50,7 +56,13 @@ function sameBytes(p: Access, a: Access): boolean {
   const x = p.region;
   const y = a.region;
   return (
-    a.region.certain && x.start === y.start && x.parts === y.parts && x.partitionStep === y.partitionStep && x.base === y.base && x.run === y.run &&
-    x.counts.length === y.counts.length && x.counts.every((n, i) => n === y.counts[i] && x.strides[i] === y.strides[i])
+    a.region.certain &&
+    x.start === y.start &&
+    x.parts === y.parts &&
+    x.partitionStep === y.partitionStep &&
+    x.base === y.base &&
+    x.run === y.run &&
+    x.counts.length === y.counts.length &&
+    x.counts.every((n, i) => n === y.counts[i] && x.strides[i] === y.strides[i])
   );
 }

@@ -1,9 +1,9 @@
 // The order in which each engine issues its instructions: list scheduling over engines and DMA queues with the machine's own
 // latencies. PE keeps program order (so PSUM banks, handed out here in that order, can never block each other); the other
 // engines take the earliest step that can start. Loads of streamed weights run ahead as far as SBUF allows.
-import { COSTS, ENGINES, TICKS_PER_NS, type Target } from '../../chip/target.js';
+import { COSTS, ENGINES, type Target, TICKS_PER_NS } from '../../chip/target.js';
 import { costOf, stationaryTicks } from '../../isa/cost.js';
-import { descriptorTicks, DMA_LATENCY_TICKS } from '../../isa/dma-cost.js';
+import { DMA_LATENCY_TICKS, descriptorTicks } from '../../isa/dma-cost.js';
 import { engineSemaphore } from '../../isa/program.js';
 import type { Buffer, Step } from '../lower/buffer.js';
 import type { Dependences } from './dependences.js';
@@ -31,7 +31,12 @@ export interface ScheduleLimits {
 
 const HOP = COSTS.semaphoreHopNs * TICKS_PER_NS;
 
-export function schedule(steps: readonly Step[], deps: Dependences, target: Target, limits: ScheduleLimits): Schedule {
+export function schedule(
+  steps: readonly Step[],
+  deps: Dependences,
+  target: Target,
+  limits: ScheduleLimits,
+): Schedule {
   const n = steps.length;
   const queues = new Int16Array(n).fill(-1);
   const waiting = new Int32Array(n);
@@ -81,7 +86,13 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
   const newBytes = (i: number): number => {
     let bytes = 0;
     for (const a of deps.accesses[i] ?? []) {
-      if (a.buffer.space === 'sbuf' && a.write && !liveBuffers.has(a.buffer) && uses.get(a.buffer) !== undefined) bytes += a.buffer.bytes;
+      if (
+        a.buffer.space === 'sbuf' &&
+        a.write &&
+        !liveBuffers.has(a.buffer) &&
+        uses.get(a.buffer) !== undefined
+      )
+        bytes += a.buffer.bytes;
     }
     return bytes;
   };
@@ -137,10 +148,16 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
     issue(best, bestStart, bestBank);
   }
   // Ties keep the order of decisions: a step starts after those it depends on.
-  const sorted = order.map((i, at) => ({ i, at })).sort((a, b) => (startOf[a.i] ?? 0) - (startOf[b.i] ?? 0) || a.at - b.at);
+  const sorted = order
+    .map((i, at) => ({ i, at }))
+    .sort((a, b) => (startOf[a.i] ?? 0) - (startOf[b.i] ?? 0) || a.at - b.at);
   return {
-    order: sorted.map((x) => x.i), queues, banks, ticks,
-    starts: Float64Array.from(sorted, (x) => startOf[x.i] ?? 0), done: Float64Array.from(sorted, (x) => readable[x.i] ?? 0),
+    order: sorted.map((x) => x.i),
+    queues,
+    banks,
+    ticks,
+    starts: Float64Array.from(sorted, (x) => startOf[x.i] ?? 0),
+    done: Float64Array.from(sorted, (x) => readable[x.i] ?? 0),
   };
 
   function issue(i: number, start: number, bank: number): void {
@@ -168,7 +185,15 @@ export function schedule(steps: readonly Step[], deps: Dependences, target: Targ
       readable[i] = end;
     } else {
       const cost = costOf(step.instruction, step.engine, target);
-      const load = step.instruction.m === 'MATMUL' ? Math.max(0, stationaryTicks(step.instruction, target) - Math.max(0, start - (engineFree[e] ?? 0)) - cost.issue) : 0;
+      const load =
+        step.instruction.m === 'MATMUL'
+          ? Math.max(
+              0,
+              stationaryTicks(step.instruction, target) -
+                Math.max(0, start - (engineFree[e] ?? 0)) -
+                cost.issue,
+            )
+          : 0;
       engineFree[e] = start + cost.issue + load;
       readable[i] = start + cost.issue + load + cost.latency;
     }
@@ -248,7 +273,8 @@ class MemoryClock {
 function countAccesses(deps: Dependences, n: number): Map<Buffer, number> {
   const counts = new Map<Buffer, number>();
   for (let i = 0; i < n; i++) {
-    for (const buffer of new Set((deps.accesses[i] ?? []).map((a) => a.buffer))) counts.set(buffer, (counts.get(buffer) ?? 0) + 1);
+    for (const buffer of new Set((deps.accesses[i] ?? []).map((a) => a.buffer)))
+      counts.set(buffer, (counts.get(buffer) ?? 0) + 1);
   }
   return counts;
 }

@@ -32,7 +32,9 @@ export interface Streams {
 const STREAMS = 64;
 
 export function synchronise(order: readonly Ordered[]): Streams {
-  const stream = order.map((o) => (o.queue >= 0 ? queueSemaphore(o.queue) : engineSemaphore(ENGINES.indexOf(o.step.engine))));
+  const stream = order.map((o) =>
+    o.queue >= 0 ? queueSemaphore(o.queue) : engineSemaphore(ENGINES.indexOf(o.step.engine)),
+  );
   const { waits, clocks } = chooseWaits(order, stream);
   const sinks = findSinks(stream, clocks);
   const signalled = new Uint8Array(order.length);
@@ -55,23 +57,38 @@ export function synchronise(order: readonly Ordered[]): Streams {
       code[engine].push(nop);
       positions[engine].push(i);
     }
-    code[engine].push({ ...o.step.instruction, waits: all, increment: signalled[i] === 1 ? (stream[i] ?? 0) : -1 } as Instruction);
+    code[engine].push({
+      ...o.step.instruction,
+      waits: all,
+      increment: signalled[i] === 1 ? (stream[i] ?? 0) : -1,
+    } as Instruction);
     positions[engine].push(i);
   });
-  return { code, positions, totals, ends: sinks.map(waitFor), waits: waits.reduce((n, list) => n + list.length, 0) };
+  return {
+    code,
+    positions,
+    totals,
+    ends: sinks.map(waitFor),
+    waits: waits.reduce((n, list) => n + list.length, 0),
+  };
 }
 
 /** NOPs that carry waits, two each. */
 export function waitingNops(waits: readonly Wait[]): Instruction[] {
   const nops: Instruction[] = [];
-  for (let i = 0; i < waits.length; i += MAX_WAITS) nops.push({ m: 'NOP', waits: waits.slice(i, i + MAX_WAITS), increment: -1, bindings: [] });
+  for (let i = 0; i < waits.length; i += MAX_WAITS)
+    nops.push({ m: 'NOP', waits: waits.slice(i, i + MAX_WAITS), increment: -1, bindings: [] });
   return nops;
 }
 
 /** The same code with every wait value counted from `start` instead of 0. */
 export function startingAt(streams: Streams, start: ReadonlyMap<number, number>): Streams {
   const shift = (w: Wait): Wait => ({ ...w, value: w.value + (start.get(w.semaphore) ?? 0) });
-  const code = perEngine((e) => streams.code[e].map((i) => (i.waits.length === 0 ? i : ({ ...i, waits: i.waits.map(shift) } as Instruction))));
+  const code = perEngine((e) =>
+    streams.code[e].map((i) =>
+      i.waits.length === 0 ? i : ({ ...i, waits: i.waits.map(shift) } as Instruction),
+    ),
+  );
   return { ...streams, code, ends: streams.ends.map(shift) };
 }
 
@@ -83,7 +100,10 @@ export function perEngine<T>(make: (e: EngineName) => T): Record<EngineName, T> 
  * For each position the earlier positions to wait for, at most one a stream. clocks[i] is a vector clock: for each stream the
  * last position of it that is certainly done when i is done.
  */
-function chooseWaits(order: readonly Ordered[], stream: readonly number[]): { waits: number[][]; clocks: Int32Array[] } {
+function chooseWaits(
+  order: readonly Ordered[],
+  stream: readonly number[],
+): { waits: number[][]; clocks: Int32Array[] } {
   const clocks: Int32Array[] = [];
   const engineClock = new Map<string, Int32Array>();
   const queueLast = new Map<number, number>();

@@ -1,10 +1,11 @@
 // The pipeline of models that generate: recognised source -> one step (derived, or padded) -> loop -> backend -> artifact.
 // Everything up to the backend is the same for all variants and made once.
-import { type Diagnostic, unsupported, usageError, warning } from '../../base/diagnostic.js';
+
 import type { ArtifactDraft } from '../../artifact/model.js';
-import { compileLoop, type CompiledLoop } from '../../backend/decode/compile-loop.js';
+import { type CompiledLoop, compileLoop } from '../../backend/decode/compile-loop.js';
 import type { LoopShape } from '../../backend/decode/spec.js';
-import { ENGINES, TICKS_PER_NS, type EngineName } from '../../chip/target.js';
+import { type Diagnostic, unsupported, usageError, warning } from '../../base/diagnostic.js';
+import { ENGINES, type EngineName, TICKS_PER_NS } from '../../chip/target.js';
 import { decodeStream } from '../../isa/codec.js';
 import type { Program } from '../../isa/program.js';
 import { deriveStep, paddedStep } from '../../passes/decode/derive.js';
@@ -15,10 +16,13 @@ import type { CompileOptions, CompileReport, ExecutableReport } from '../compile
 import type { RecognisedDecode } from '../decode/request.js';
 import { requireKernels } from '../supported.js';
 import { VERSION } from '../version.js';
-import { loopArtifact, type LoopDescription } from './loop-artifact.js';
+import { type LoopDescription, loopArtifact } from './loop-artifact.js';
 import { loopSpec, type PreparedLoop } from './loop-spec.js';
 
-export type LoopOptions = Pick<CompileOptions, 'target' | 'autoCast' | 'autoCastType' | 'preprocess' | 'level' | 'passes' | 'onStage' | 'onGraph'>;
+export type LoopOptions = Pick<
+  CompileOptions,
+  'target' | 'autoCast' | 'autoCastType' | 'preprocess' | 'level' | 'passes' | 'onStage' | 'onGraph'
+>;
 
 /** A recognised model with its step, ready to be built in any shape. */
 export interface PreparedDecode {
@@ -33,7 +37,12 @@ export interface PreparedDecode {
 }
 
 /** @throws E4260 where neither a step nor a padded decoder can be proven right */
-export function prepareDecode(name: string, recognised: RecognisedDecode, incremental: 'auto' | 'off', options: LoopOptions): PreparedDecode {
+export function prepareDecode(
+  name: string,
+  recognised: RecognisedDecode,
+  incremental: 'auto' | 'off',
+  options: LoopOptions,
+): PreparedDecode {
   const stage = options.onStage ?? (() => undefined);
   const { source } = recognised;
   stage('recognise');
@@ -49,7 +58,11 @@ export function prepareDecode(name: string, recognised: RecognisedDecode, increm
   for (const graph of [loop.spec.prologue, loop.spec.step, loop.spec.finish]) requireKernels(graph);
   stage('passes');
   return {
-    name, recognised, generation: source.generation, loop, incremental: chosen.program.incremental,
+    name,
+    recognised,
+    generation: source.generation,
+    loop,
+    incremental: chosen.program.incremental,
     notes: [...recognised.notes, ...chosen.program.notes, ...chosen.notes],
     warnings: [...recognised.diagnostics, ...chosen.warnings],
   };
@@ -74,18 +87,22 @@ function stepOf(source: DecodeSource, incremental: 'auto' | 'off'): Chosen {
   const padded = derived.padded ?? (source.kind === 'prefix' ? programOf(paddedStep(source)) : undefined);
   if (padded === undefined) throw unprovable(refusal);
   const why = warning(
-    'W4261', `no cache of keys and values can be derived, each step recomputes all rows: ${refusalText(refusal)}`, refusal.node === '' ? {} : { node: refusal.node },
+    'W4261',
+    `no cache of keys and values can be derived, each step recomputes all rows: ${refusalText(refusal)}`,
+    refusal.node === '' ? {} : { node: refusal.node },
     'see docs/decode.md for what a decoder must be like',
   );
   return { program: padded, notes: [`full recomputation: ${refusalText(refusal)}`], warnings: [why] };
 }
 
-const programOf = (made: ReturnType<typeof paddedStep>): StepProgram | undefined => ('program' in made ? made.program : undefined);
+const programOf = (made: ReturnType<typeof paddedStep>): StepProgram | undefined =>
+  'program' in made ? made.program : undefined;
 const refusalText = (r: Refusal): string => `${r.op === '' ? '' : `${r.op}: `}${r.reason}`;
 
 function unprovable(refusal: Refusal): Error {
   return unsupported(
-    'E4260', `a step of the decoding loop cannot be proven to depend only on the tokens before it: ${refusalText(refusal)}`,
+    'E4260',
+    `a step of the decoding loop cannot be proven to depend only on the tokens before it: ${refusalText(refusal)}`,
     refusal.node === '' ? {} : { node: refusal.node },
     'export a decoder with a causal mask, or with its own cache (past keys and values)',
   );
@@ -103,22 +120,41 @@ export function buildDecode(p: PreparedDecode, shape: LoopShape, options: LoopOp
   const stage = options.onStage ?? (() => undefined);
   const { target } = options;
   if (shape.kind === 'device-loop' && !target.branches) {
-    throw usageError('E2040', `--decode device-loop: the sequencers of ${target.name} do not branch`, {}, 'use unrolled or partitioned, or another target');
+    throw usageError(
+      'E2040',
+      `--decode device-loop: the sequencers of ${target.name} do not branch`,
+      {},
+      'use unrolled or partitioned, or another target',
+    );
   }
   const compiled = compileLoop(p.loop.spec, shape, target, { level: options.level });
   stage('backend');
   const description: LoopDescription = {
-    name: p.name, inputs: p.recognised.inputs,
+    name: p.name,
+    inputs: p.recognised.inputs,
     preprocess: (name, position) => options.preprocess.get(name) ?? options.preprocess.get(String(position)),
-    generation: p.generation, finish: p.loop.finish, shape, incremental: p.incremental, notes: p.notes,
+    generation: p.generation,
+    finish: p.loop.finish,
+    shape,
+    incremental: p.incremental,
+    notes: p.notes,
     precision: options.autoCast === 'none' ? 'fp32' : options.autoCastType,
-    compiler: `neffc ${VERSION}`, options: { autoCast: options.autoCast, autoCastType: options.autoCastType, level: options.level, decode: shape.kind }, target,
+    compiler: `neffc ${VERSION}`,
+    options: {
+      autoCast: options.autoCast,
+      autoCastType: options.autoCastType,
+      level: options.level,
+      decode: shape.kind,
+    },
+    target,
   };
   const { draft, program, store } = loopArtifact(compiled, description);
   stage('constants');
   const report: CompileReport = {
     target: target.name,
-    executables: compiled.executables.map((e) => executableReport(e.executable.name, e.executable.kind, program, compiled, shape, options)),
+    executables: compiled.executables.map((e) =>
+      executableReport(e.executable.name, e.executable.kind, program, compiled, shape, options),
+    ),
     constants: { bytes: store.addedBytes, unique_bytes: store.byteLength },
     copies: compiled.copies,
     host_operators: [],
@@ -129,7 +165,14 @@ export function buildDecode(p: PreparedDecode, shape: LoopShape, options: LoopOp
 }
 
 /** Instructions of an executable, those of the step counted as often as it is called, and its modelled time at full length. */
-function executableReport(name: string, kind: string, program: Program, compiled: CompiledLoop, shape: LoopShape, options: LoopOptions): ExecutableReport {
+function executableReport(
+  name: string,
+  kind: string,
+  program: Program,
+  compiled: CompiledLoop,
+  shape: LoopShape,
+  options: LoopOptions,
+): ExecutableReport {
   const { target } = options;
   const own = program.executables.find((e) => e.name === name);
   const calls = callsOf(name, compiled, shape);
@@ -141,12 +184,23 @@ function executableReport(name: string, kind: string, program: Program, compiled
     const step = decodeStream(program.segments[0]?.code[e] ?? new Uint8Array());
     counts[e] = main.length + calls * step.length;
     dma += main.filter((i) => i.m === 'DMA').length + calls * step.filter((i) => i.m === 'DMA').length;
-    stored += main.length + decodeStream(own?.load[e] ?? new Uint8Array()).length + (calls > 0 ? step.length : 0);
+    stored +=
+      main.length + decodeStream(own?.load[e] ?? new Uint8Array()).length + (calls > 0 ? step.length : 0);
   }
   const executed = ENGINES.reduce((n, e) => n + counts[e], 0);
-  const timing = simulateTiming(program, name, target, shape.kind === 'device-loop' ? { length: compiled.maxSteps } : {});
+  const timing = simulateTiming(
+    program,
+    name,
+    target,
+    shape.kind === 'device-loop' ? { length: compiled.maxSteps } : {},
+  );
   const cycles = Math.ceil((timing.ticks * target.clockMhz.pe) / (TICKS_PER_NS * 1000));
-  return { name, kind, instructions: { ...counts, dma, executed, stored }, modelled: { cycles, ns: timing.ns } };
+  return {
+    name,
+    kind,
+    instructions: { ...counts, dma, executed, stored },
+    modelled: { cycles, ns: timing.ns },
+  };
 }
 
 function callsOf(name: string, compiled: CompiledLoop, shape: LoopShape): number {

@@ -1,9 +1,10 @@
 // A model that generates, from files to an artifact: which form it has, how its loop is built.
+
+import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { badInput, usageError } from '../../base/diagnostic.js';
-import { readFileSync } from 'node:fs';
+import { type RecogniseRequest, recognise } from '../decode/recognise.js';
 import type { DecodeFlags, RecognisedDecode } from '../decode/request.js';
-import { recognise, type RecogniseRequest } from '../decode/recognise.js';
 import { type BuiltDecode, type LoopOptions, type PreparedDecode, prepareDecode } from './compile-decode.js';
 import { type Histogram, parseHistogram, uniformHistogram } from './histogram.js';
 import type { Objective } from './partitions.js';
@@ -40,7 +41,8 @@ export function variantRequest(request: DecodeRequest, prepared: PreparedDecode)
   return {
     variant: request.variant,
     partitions: request.partitions ?? 'auto',
-    histogram: request.lengths === undefined ? uniformHistogram(maxSteps) : readHistogram(request.lengths, maxSteps),
+    histogram:
+      request.lengths === undefined ? uniformHistogram(maxSteps) : readHistogram(request.lengths, maxSteps),
     objective: request.objective,
     residentState: request.residentState,
     ...(request.hostOverheadUs !== undefined && { hostOverheadUs: request.hostOverheadUs }),
@@ -51,8 +53,10 @@ function readHistogram(path: string, maxSteps: number): Histogram {
   try {
     return parseHistogram(JSON.parse(readFileSync(path, 'utf8')), maxSteps, path);
   } catch (e) {
-    if (e instanceof SyntaxError) throw badInput('E3661', `the lengths are no JSON: ${e.message}`, { file: path });
-    if ((e as { code?: string }).code !== undefined) throw badInput('E3041', `the file cannot be read (${(e as { code: string }).code})`, { file: path });
+    if (e instanceof SyntaxError)
+      throw badInput('E3661', `the lengths are no JSON: ${e.message}`, { file: path });
+    if ((e as { code?: string }).code !== undefined)
+      throw badInput('E3041', `the file cannot be read (${(e as { code: string }).code})`, { file: path });
     throw e;
   }
 }

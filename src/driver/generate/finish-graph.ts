@@ -71,10 +71,17 @@ const OUTPUTS: { readonly [K in OutputRule['kind']]: Maker<K> } = {
     const columns = iota(b, maxSteps);
     const ran = b.one('lt', [columns, r.steps]);
     let value = b.one('where', [ran, r.tokens, int(b, rule.unused)]);
-    if (rule.withStart) value = b.one('concat', [b.one('broadcast', [int(b, bos)], { shape: [batch, 1] }), value], { axis: 1 });
+    if (rule.withStart)
+      value = b.one('concat', [b.one('broadcast', [int(b, bos)], { shape: [batch, 1] }), value], { axis: 1 });
     const have = maxSteps + (rule.withStart ? 1 : 0);
     const want = rule.columns === 'steps' ? have : rule.columns;
-    if (want > have) value = b.one('pad', [value], { low: [0, 0], high: [0, want - have], mode: 'constant', value: rule.unused });
+    if (want > have)
+      value = b.one('pad', [value], {
+        low: [0, 0],
+        high: [0, want - have],
+        mode: 'constant',
+        value: rule.unused,
+      });
     if (want < have) value = b.one('slice', [value], { starts: [0, 0], sizes: [batch, want], steps: [1, 1] });
     value = b.one('cast', [value], { to: rule.dtype });
     if (rule.layout === 'columns') value = b.one('transpose', [value], { perm: [1, 0] });
@@ -99,16 +106,35 @@ const OUTPUTS: { readonly [K in OutputRule['kind']]: Maker<K> } = {
   },
   steps: (r, rule) => {
     const value = rule.offset === 0 ? r.steps : r.b.one('add', [r.steps, int(r.b, rule.offset)]);
-    return { value: r.b.one('cast', [r.b.one('reshape', [value], { shape: rule.shape })], { to: rule.dtype }) };
+    return {
+      value: r.b.one('cast', [r.b.one('reshape', [value], { shape: rule.shape })], { to: rule.dtype }),
+    };
   },
-  ended: (r, rule) => ({ value: r.b.one('cast', [r.b.one('reshape', [r.finished], { shape: rule.shape })], { to: rule.dtype }) }),
+  ended: (r, rule) => ({
+    value: r.b.one('cast', [r.b.one('reshape', [r.finished], { shape: rule.shape })], { to: rule.dtype }),
+  }),
   prologue: (_r, rule) => {
-    throw unsupported('E4250', `output '${rule.name}' does not depend on the decoding loop`, {}, 'compile the encoder by itself for it');
+    throw unsupported(
+      'E4250',
+      `output '${rule.name}' does not depend on the decoding loop`,
+      {},
+      'compile the encoder by itself for it',
+    );
   },
 };
 
 function iota(b: GraphBuilder, n: number): Value {
-  return b.constant(bytesConstant('i32', [1, n], fromNumbers('i32', [1, n], Array.from({ length: n }, (_, i) => i)).data));
+  return b.constant(
+    bytesConstant(
+      'i32',
+      [1, n],
+      fromNumbers(
+        'i32',
+        [1, n],
+        Array.from({ length: n }, (_, i) => i),
+      ).data,
+    ),
+  );
 }
 
 const int = (b: GraphBuilder, value: number): Value => b.scalar('i32', value);

@@ -11,8 +11,17 @@ export function uniformHistogram(maxSteps: number): Histogram {
 /** `{"length": count}`; lengths beyond maxSteps end at maxSteps. @throws E3660 */
 export function parseHistogram(json: unknown, maxSteps: number, file: string): Histogram {
   const shares = new Array<number>(maxSteps + 1).fill(0);
-  const wrong = (why: string) => badInput('E3660', `${why}: lengths are an object of length -> count`, { file }, 'as in {"12": 340, "13": 271}');
-  const record = typeof json === 'object' && json !== null && 'lengths' in json ? (json as { lengths: unknown }).lengths : json;
+  const wrong = (why: string) =>
+    badInput(
+      'E3660',
+      `${why}: lengths are an object of length -> count`,
+      { file },
+      'as in {"12": 340, "13": 271}',
+    );
+  const record =
+    typeof json === 'object' && json !== null && 'lengths' in json
+      ? (json as { lengths: unknown }).lengths
+      : json;
   if (typeof record !== 'object' || record === null || Array.isArray(record)) throw wrong('no object');
   let total = 0;
   for (const [key, count] of Object.entries(record)) {
@@ -22,7 +31,8 @@ export function parseHistogram(json: unknown, maxSteps: number, file: string): H
       if (typeof count !== 'number') continue;
       throw wrong(`'${key}' is no length`);
     }
-    if (typeof count !== 'number' || !(count >= 0) || !Number.isFinite(count)) throw wrong(`the count of length ${key} is ${JSON.stringify(count)}`);
+    if (typeof count !== 'number' || !(count >= 0) || !Number.isFinite(count))
+      throw wrong(`the count of length ${key} is ${JSON.stringify(count)}`);
     const at = Math.min(length, maxSteps);
     shares[at] = (shares[at] ?? 0) + count;
     total += count;

@@ -21,8 +21,16 @@ export interface LatencyFigures {
 }
 
 /** Times requests without data. `roundOf(length)`: rounds of the host's loop that a request of this length runs. */
-export function latencyTable(artifact: Artifact, maxSteps: number, roundOf: (length: number) => number, hostOverheadUs?: number): LatencyTable {
-  const loaded = loadArtifact(artifact, { timingOnly: true, ...(hostOverheadUs !== undefined && { hostOverheadUs }) });
+export function latencyTable(
+  artifact: Artifact,
+  maxSteps: number,
+  roundOf: (length: number) => number,
+  hostOverheadUs?: number,
+): LatencyTable {
+  const loaded = loadArtifact(artifact, {
+    timingOnly: true,
+    ...(hostOverheadUs !== undefined && { hostOverheadUs }),
+  });
   const ns = [0];
   const bytes = [0];
   const executions = [0];
@@ -48,10 +56,14 @@ export function latencyTable(artifact: Artifact, maxSteps: number, roundOf: (len
 }
 
 export function figures(t: LatencyTable, h: Histogram): LatencyFigures {
-  const mean = (column: readonly number[]): number => h.reduce((sum, share, n) => sum + share * (column[n] ?? 0), 0);
+  const mean = (column: readonly number[]): number =>
+    h.reduce((sum, share, n) => sum + share * (column[n] ?? 0), 0);
   // Latency never falls with length, so the percentile of latencies is the latency of the percentile.
   return {
-    meanNs: mean(t.ns), p50Ns: t.ns[quantile(h, 0.5)] ?? 0, p99Ns: t.ns[quantile(h, 0.99)] ?? 0,
-    betweenStepsBytes: mean(t.betweenStepsBytes), executions: mean(t.executions),
+    meanNs: mean(t.ns),
+    p50Ns: t.ns[quantile(h, 0.5)] ?? 0,
+    p99Ns: t.ns[quantile(h, 0.99)] ?? 0,
+    betweenStepsBytes: mean(t.betweenStepsBytes),
+    executions: mean(t.executions),
   };
 }

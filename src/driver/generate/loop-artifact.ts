@@ -11,8 +11,8 @@ import type { Program, Variable } from '../../isa/program.js';
 import { constantBytes } from '../../ops/evaluate.js';
 import type { Generation } from '../../passes/decode/model.js';
 import type { DecodeInput } from '../decode/request.js';
-import { loopDebugInfo } from './loop-debug.js';
 import type { FinishGraph } from './finish-graph.js';
+import { loopDebugInfo } from './loop-debug.js';
 
 export interface LoopDescription {
   readonly name: string;
@@ -40,38 +40,63 @@ export function loopArtifact(loop: CompiledLoop, d: LoopDescription): LoopArtifa
   const variables = loop.variables.map((v, i): Variable => {
     const constant = loop.constants.get(i);
     if (constant === undefined) return v;
-    const entry = store.add(() => constantBytes(constant), { name: v.name, dtype: constant.dtype, shape: constant.shape });
+    const entry = store.add(() => constantBytes(constant), {
+      name: v.name,
+      dtype: constant.dtype,
+      shape: constant.shape,
+    });
     return { ...v, constantOffset: entry.offset, bytes: entry.bytes };
   });
   const program: Program = {
-    variables, segments: loop.segments, segmentDescriptors: loop.segmentDescriptors, executables: loop.executables.map((e) => e.executable),
+    variables,
+    segments: loop.segments,
+    segmentDescriptors: loop.segmentDescriptors,
+    executables: loop.executables.map((e) => e.executable),
   };
   const { steps, tensors } = hostSteps(loop, d.shape);
   const counts = new Set(d.finish.cropped.map((c) => c.by));
-  const outputPlaces = loop.outputs.map((p) => ({ name: p.name, dtype: p.dtype, shape: p.shape, variable: p.variable }));
+  const outputPlaces = loop.outputs.map((p) => ({
+    name: p.name,
+    dtype: p.dtype,
+    shape: p.shape,
+    variable: p.variable,
+  }));
   const draft: ArtifactDraft = {
     name: d.name,
     manifest: {
       compiler: d.compiler,
       target: d.target,
       options: d.options,
-      models: [{
-        name: d.name,
-        inputs: loop.inputs.map((p, i) => {
-          const preprocess = d.preprocess(p.name, i);
-          const fill = d.inputs[i]?.fill;
-          return { name: p.name, dtype: p.dtype, shape: p.shape, variable: p.variable, ...(preprocess !== undefined && { preprocess }), ...(fill !== undefined && { fill }) };
-        }),
-        outputs: outputPlaces.filter((p) => !counts.has(p.name)).map((p) => {
-          const crop = d.finish.cropped.filter((c) => c.output === p.name).map(({ axis, by }) => ({ axis, by }));
-          return { ...p, ...(crop.length > 0 && { crop }) };
-        }),
-        buckets: [],
-        executables: loop.executables.map((e) => e.executable.name),
-        program: 'main',
-        precision: d.precision,
-        decode: describe(d),
-      }],
+      models: [
+        {
+          name: d.name,
+          inputs: loop.inputs.map((p, i) => {
+            const preprocess = d.preprocess(p.name, i);
+            const fill = d.inputs[i]?.fill;
+            return {
+              name: p.name,
+              dtype: p.dtype,
+              shape: p.shape,
+              variable: p.variable,
+              ...(preprocess !== undefined && { preprocess }),
+              ...(fill !== undefined && { fill }),
+            };
+          }),
+          outputs: outputPlaces
+            .filter((p) => !counts.has(p.name))
+            .map((p) => {
+              const crop = d.finish.cropped
+                .filter((c) => c.output === p.name)
+                .map(({ axis, by }) => ({ axis, by }));
+              return { ...p, ...(crop.length > 0 && { crop }) };
+            }),
+          buckets: [],
+          executables: loop.executables.map((e) => e.executable.name),
+          program: 'main',
+          precision: d.precision,
+          decode: describe(d),
+        },
+      ],
       hostOperators: [],
     },
     host: { main: { tensors: [...outputPlaces.filter((p) => counts.has(p.name)), ...tensors], steps } },
@@ -86,7 +111,14 @@ export function loopArtifact(loop: CompiledLoop, d: LoopDescription): LoopArtifa
 function describe(d: LoopDescription): JsonRecord {
   const { generation: g, shape } = d;
   return {
-    schema: 1, variant: shape.kind, incremental: d.incremental, max_steps: g.maxSteps, batch: g.batch, bos: g.bos, eos: [...g.eos], pad: g.pad,
+    schema: 1,
+    variant: shape.kind,
+    incremental: d.incremental,
+    max_steps: g.maxSteps,
+    batch: g.batch,
+    bos: g.bos,
+    eos: [...g.eos],
+    pad: g.pad,
     ...(shape.kind === 'partitioned' && { partitions: [...shape.ends] }),
     ...(shape.kind === 'split' && { resident_state: shape.resident }),
     notes: [...d.notes],
@@ -100,7 +132,14 @@ function executableInfo(e: LoopExecutable, loop: CompiledLoop): ExecutableInfo {
     entry: e.statesIn.includes(variable) ? whole(variable) : [],
     exit: whole(variable),
   }));
-  return { reads: e.reads, writes: e.writes, flags: e.writes.includes(loop.flag) ? [loop.flag] : [], states, registers: [], core: 0 };
+  return {
+    reads: e.reads,
+    writes: e.writes,
+    flags: e.writes.includes(loop.flag) ? [loop.flag] : [],
+    states,
+    registers: [],
+    core: 0,
+  };
 }
 
 /** What the host does for a request, and the tensors it moves that are no inputs or outputs of the model. */
@@ -113,21 +152,42 @@ function hostSteps(loop: CompiledLoop, shape: LoopShape): { steps: HostStep[]; t
   }
   const encode: HostStep[] = [...put, { op: 'execute', executable: 'encoder' }];
   if (shape.kind === 'partitioned') {
-    const rounds = shape.ends.map((end) => ({ times: 1, steps: [{ op: 'execute' as const, executable: `decoder_${end}` }, ...get] }));
+    const rounds = shape.ends.map((end) => ({
+      times: 1,
+      steps: [{ op: 'execute' as const, executable: `decoder_${end}` }, ...get],
+    }));
     return { steps: [...encode, { op: 'while', flag: 'flag', rounds }], tensors: [flag] };
   }
   const most = loop.maxSteps;
   if (shape.resident) {
-    return { steps: [...encode, { op: 'while', flag: 'flag', rounds: [{ times: most, steps: [{ op: 'execute', executable: 'decoder' }, ...get] }] }], tensors: [flag] };
+    return {
+      steps: [
+        ...encode,
+        {
+          op: 'while',
+          flag: 'flag',
+          rounds: [{ times: most, steps: [{ op: 'execute', executable: 'decoder' }, ...get] }],
+        },
+      ],
+      tensors: [flag],
+    };
   }
   const out = (name: string): string => `${name}.out`;
   const tensors = loop.carried.flatMap((c): TensorPlace[] => {
     const storage = c.dtype === 'i64' ? ({ dtype: 'i32' } as const) : { dtype: c.dtype };
-    return [{ name: `${c.name}.in`, ...storage, shape: c.shape, variable: c.toDevice }, { name: out(c.name), ...storage, shape: c.shape, variable: c.fromDevice }];
+    return [
+      { name: `${c.name}.in`, ...storage, shape: c.shape, variable: c.toDevice },
+      { name: out(c.name), ...storage, shape: c.shape, variable: c.fromDevice },
+    ];
   });
   const receive = loop.carried.map((c): HostStep => ({ op: 'get', tensor: out(c.name) }));
   const send = loop.carried.map((c): HostStep => ({ op: 'put', tensor: `${c.name}.in`, from: out(c.name) }));
-  const back = loop.carried.filter((c) => c.role === 'state').map((c): HostStep => ({ op: 'get', tensor: out(c.name) }));
+  const back = loop.carried
+    .filter((c) => c.role === 'state')
+    .map((c): HostStep => ({ op: 'get', tensor: out(c.name) }));
   const round: HostStep[] = [...send, { op: 'execute', executable: 'decoder' }, ...back, ...get];
-  return { steps: [...encode, ...receive, { op: 'while', flag: 'flag', rounds: [{ times: most, steps: round }] }], tensors: [flag, ...tensors] };
+  return {
+    steps: [...encode, ...receive, { op: 'while', flag: 'flag', rounds: [{ times: most, steps: round }] }],
+    tensors: [flag, ...tensors],
+  };
 }

@@ -1,6 +1,7 @@
 // The debug map of a decoding loop's artifact: source nodes of the segment's and the executables' instructions.
-import { runsOf } from '../../artifact/debug.js';
+
 import type { DebugInfo, DebugStream, Origin } from '../../artifact/debug.js';
+import { runsOf } from '../../artifact/debug.js';
 import type { CompiledLoop } from '../../backend/decode/compile-loop.js';
 import { ENGINES, type EngineName } from '../../chip/target.js';
 
@@ -15,7 +16,11 @@ export function loopDebugInfo(loop: CompiledLoop): DebugInfo {
     };
   });
   const streams: DebugStream[] = [];
-  const add = (fragment: DebugStream['fragment'], index: number, lists: Readonly<Record<EngineName, readonly number[]>>): void => {
+  const add = (
+    fragment: DebugStream['fragment'],
+    index: number,
+    lists: Readonly<Record<EngineName, readonly number[]>>,
+  ): void => {
     for (const engine of ENGINES) {
       if (lists[engine].length > 0) streams.push({ fragment, index, engine, runs: runsOf(lists[engine]) });
     }

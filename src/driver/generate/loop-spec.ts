@@ -6,7 +6,7 @@ import type { Generation, StepProgram } from '../../passes/decode/model.js';
 import { fuseRowAttention } from '../../passes/decode/row-attention.js';
 import { rewriteRows } from '../../passes/decode/row-graph.js';
 import type { OutputRule } from '../decode/request.js';
-import { finishGraph, type FinishGraph } from './finish-graph.js';
+import { type FinishGraph, finishGraph } from './finish-graph.js';
 
 export interface PreparedLoop {
   readonly spec: LoopSpec;
@@ -14,16 +14,27 @@ export interface PreparedLoop {
 }
 
 /** `prepare` runs the passes on a graph. */
-export function loopSpec(program: StepProgram, generation: Generation, outputs: readonly OutputRule[], prepare: (graph: Graph) => Graph): PreparedLoop {
+export function loopSpec(
+  program: StepProgram,
+  generation: Generation,
+  outputs: readonly OutputRule[],
+  prepare: (graph: Graph) => Graph,
+): PreparedLoop {
   const greedy = greedyStep(program, generation);
   const { contexts, states } = greedy;
   const firstState = 2 + contexts;
-  const state = (next: number, start: Extract<StepParam, { role: 'state' }>['start']): StepParam => ({ role: 'state', next, start });
+  const state = (next: number, start: Extract<StepParam, { role: 'state' }>['start']): StepParam => ({
+    role: 'state',
+    next,
+    start,
+  });
   const params: StepParam[] = [
     state(0, program.firstToken === undefined ? { value: generation.bos } : { result: program.firstToken }),
     state(1, { value: 0 }),
     ...program.context.map((result): StepParam => ({ role: 'context', result })),
-    ...program.states.map((s, i) => state(2 + i, s.start.kind === 'zeros' ? { value: 0 } : { result: s.start.result })),
+    ...program.states.map((s, i) =>
+      state(2 + i, s.start.kind === 'zeros' ? { value: 0 } : { result: s.start.result }),
+    ),
     state(2 + states, { value: 0 }),
     state(3 + states, { value: 0 }),
     state(4 + states, { value: generation.pad }),
@@ -32,8 +43,13 @@ export function loopSpec(program: StepProgram, generation: Generation, outputs: 
   const finish = finishGraph(outputs, generation);
   return {
     spec: {
-      prologue: prepare(program.prologue), step: rewriteRows(fuseRowAttention(prepare(greedy.graph))), params, flag: 5 + states,
-      finish: prepare(finish.graph), finishParams: [finished, finished + 1, finished + 2], maxSteps: generation.maxSteps,
+      prologue: prepare(program.prologue),
+      step: rewriteRows(fuseRowAttention(prepare(greedy.graph))),
+      params,
+      flag: 5 + states,
+      finish: prepare(finish.graph),
+      finishParams: [finished, finished + 1, finished + 2],
+      maxSteps: generation.maxSteps,
     },
     finish,
   };

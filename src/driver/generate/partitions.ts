@@ -20,7 +20,12 @@ function weights(h: Histogram, objective: Objective): number[] {
 }
 
 /** Ascending ends, the last maxSteps, of least cost; of equal costs the one with fewer partitions. */
-export function bestPartitions(maxSteps: number, cost: PartitionCost, h: Histogram, objective: Objective): number[] {
+export function bestPartitions(
+  maxSteps: number,
+  cost: PartitionCost,
+  h: Histogram,
+  objective: Objective,
+): number[] {
   const w = weights(h, objective);
   const costs = Array.from({ length: maxSteps + 1 }, (_, n) => (n === 0 ? 0 : cost(n)));
   const best = new Array<number>(maxSteps + 1).fill(0);
@@ -41,7 +46,12 @@ export function bestPartitions(maxSteps: number, cost: PartitionCost, h: Histogr
 }
 
 /** The objective's value of some boundaries: what the program above minimises. */
-export function partitionsCost(ends: readonly number[], cost: PartitionCost, h: Histogram, objective: Objective): number {
+export function partitionsCost(
+  ends: readonly number[],
+  cost: PartitionCost,
+  h: Histogram,
+  objective: Objective,
+): number {
   const w = weights(h, objective);
   return ends.reduce((sum, end, i) => {
     const start = ends[i - 1] ?? 0;
@@ -58,7 +68,12 @@ export function equalPartitions(maxSteps: number, parts: number): number[] {
 /** Checks given ends: ascending, the last one maxSteps. */
 export function checkEnds(ends: readonly number[], maxSteps: number): readonly number[] {
   if (ends.at(-1) !== maxSteps) {
-    throw usageError('E2043', `--partitions ${ends.join(',')}: the last end has to be the number of steps, ${maxSteps}`, {}, `end with ${maxSteps}, or give --max-steps`);
+    throw usageError(
+      'E2043',
+      `--partitions ${ends.join(',')}: the last end has to be the number of steps, ${maxSteps}`,
+      {},
+      `end with ${maxSteps}, or give --max-steps`,
+    );
   }
   return ends;
 }

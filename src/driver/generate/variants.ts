@@ -1,14 +1,21 @@
 // The variants of a loop, their simulated costs over a histogram of lengths, and the choice among them.
+
+import type { Artifact } from '../../artifact/model.js';
 import { readArtifact } from '../../artifact/read.js';
 import { artifactBytes } from '../../artifact/write.js';
-import type { Artifact } from '../../artifact/model.js';
-import { usageError } from '../../base/diagnostic.js';
 import type { LoopShape } from '../../backend/decode/spec.js';
+import { usageError } from '../../base/diagnostic.js';
 import { simulateTiming } from '../../sim/simulate.js';
 import { type BuiltDecode, buildDecode, type LoopOptions, type PreparedDecode } from './compile-decode.js';
 import type { Histogram } from './histogram.js';
-import { figures, latencyTable, type LatencyFigures, type LatencyTable } from './latency.js';
-import { bestPartitions, checkEnds, equalPartitions, type Objective, type PartitionCost } from './partitions.js';
+import { figures, type LatencyFigures, type LatencyTable, latencyTable } from './latency.js';
+import {
+  bestPartitions,
+  checkEnds,
+  equalPartitions,
+  type Objective,
+  type PartitionCost,
+} from './partitions.js';
 
 export type Variant = 'split' | 'unrolled' | 'partitioned' | 'device-loop';
 
@@ -34,7 +41,8 @@ export interface MeasuredVariant {
 
 /** Builds what is asked for; `auto` builds every variant that applies and takes the best for the objective. */
 export function buildVariant(p: PreparedDecode, request: VariantRequest, options: LoopOptions): BuiltDecode {
-  if (request.variant !== 'auto') return buildDecode(p, shapeOf(p, request.variant, request, options), options);
+  if (request.variant !== 'auto')
+    return buildDecode(p, shapeOf(p, request.variant, request, options), options);
   const measured = applicable(options).map((variant) => measure(p, variant, request, options));
   return best(measured, request).built;
 }
@@ -46,7 +54,10 @@ export function applicable(options: LoopOptions): Variant[] {
 export function best(measured: readonly MeasuredVariant[], request: VariantRequest): MeasuredVariant {
   const first = measured[0];
   if (first === undefined) throw usageError('E2044', 'no variant to choose from');
-  return measured.reduce((a, b) => (objectiveOf(b.figures, request.objective) < objectiveOf(a.figures, request.objective) ? b : a), first);
+  return measured.reduce(
+    (a, b) => (objectiveOf(b.figures, request.objective) < objectiveOf(a.figures, request.objective) ? b : a),
+    first,
+  );
 }
 
 export function objectiveOf(f: LatencyFigures, objective: Objective): number {
@@ -56,14 +67,27 @@ export function objectiveOf(f: LatencyFigures, objective: Objective): number {
 }
 
 /** Builds a variant and times requests of every length. */
-export function measure(p: PreparedDecode, variant: Variant, request: VariantRequest, options: LoopOptions): MeasuredVariant {
+export function measure(
+  p: PreparedDecode,
+  variant: Variant,
+  request: VariantRequest,
+  options: LoopOptions,
+): MeasuredVariant {
   const shape = shapeOf(p, variant, request, options);
   const built = buildDecode(p, shape, options);
   const bytes = artifactBytes(built.draft);
   const artifact = readArtifact(bytes, { file: p.name });
   const { maxSteps } = p.generation;
   const table = latencyTable(artifact, maxSteps, roundsOf(shape), request.hostOverheadUs);
-  return { variant, shape, built, artifact, artifactBytes: bytes.length, table, figures: figures(table, request.histogram) };
+  return {
+    variant,
+    shape,
+    built,
+    artifact,
+    artifactBytes: bytes.length,
+    table,
+    figures: figures(table, request.histogram),
+  };
 }
 
 /** Rounds of the host's loop for a request of some length; below 0 where the chip decides. */
@@ -81,13 +105,24 @@ export function roundsOf(shape: LoopShape): (length: number) => number {
   return shape satisfies never;
 }
 
-function shapeOf(p: PreparedDecode, variant: Variant, request: VariantRequest, options: LoopOptions): LoopShape {
+function shapeOf(
+  p: PreparedDecode,
+  variant: Variant,
+  request: VariantRequest,
+  options: LoopOptions,
+): LoopShape {
   const { maxSteps } = p.generation;
   if (variant === 'split') return { kind: 'split', resident: request.residentState };
   if (variant !== 'partitioned') return { kind: variant };
   const { partitions } = request;
   if (partitions !== 'auto') {
-    return { kind: 'partitioned', ends: 'parts' in partitions ? equalPartitions(maxSteps, partitions.parts) : checkEnds(partitions.ends, maxSteps) };
+    return {
+      kind: 'partitioned',
+      ends:
+        'parts' in partitions
+          ? equalPartitions(maxSteps, partitions.parts)
+          : checkEnds(partitions.ends, maxSteps),
+    };
   }
   const cost = partitionCost(p, request, options);
   return { kind: 'partitioned', ends: bestPartitions(maxSteps, cost, request.histogram, request.objective) };

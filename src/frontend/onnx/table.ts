@@ -11,12 +11,14 @@ import { INDEXING } from './handlers/indexing.js';
 import { LINEAR } from './handlers/linear.js';
 import { LOSSES } from './handlers/losses.js';
 import { NORMALIZATION } from './handlers/normalization.js';
+import { PADDING } from './handlers/padding.js';
 import { POOLING } from './handlers/pooling.js';
 import { QUANTISED, QUANTISED_CONTRIB } from './handlers/quantised.js';
 import { RECURRENT } from './handlers/recurrent.js';
 import { REDUCE } from './handlers/reduce.js';
 import { RESIZE } from './handlers/resize.js';
 import { SAMPLING } from './handlers/sampling.js';
+import { SCAN } from './handlers/scan.js';
 import { SEQUENCES } from './handlers/sequences.js';
 import { SHAPE } from './handlers/shape.js';
 import { SIGNAL } from './handlers/signal.js';
@@ -29,6 +31,7 @@ const DOMAINS: ReadonlyMap<string, readonly HandlerTable[]> = new Map([
       ELEMENTWISE,
       CONSTANTS,
       SHAPE,
+      PADDING,
       INDEXING,
       REDUCE,
       LINEAR,
@@ -36,6 +39,7 @@ const DOMAINS: ReadonlyMap<string, readonly HandlerTable[]> = new Map([
       POOLING,
       NORMALIZATION,
       CONTROL,
+      SCAN,
       RESIZE,
       RECURRENT,
       QUANTISED,

@@ -7,8 +7,8 @@ import type { Graph } from '../../ir/graph.js';
 import type { TensorType } from '../../ir/type.js';
 import { GraphBuilder } from '../../ops/build.js';
 import { interpretGraph } from '../../ops/interpret.js';
-import type { Family } from './family.js';
 import { type ContextPart, contextPart } from './context-part.js';
+import type { Family } from './family.js';
 import type { CarriedSource, StepState } from './model.js';
 
 /** Steps compared. */
@@ -35,7 +35,12 @@ export function stepProblem(part: ContextPart, step: Graph): string | undefined 
   for (let t = 0; t < Math.min(STEPS, family.max - family.first + 1); t++) {
     tokens.push(draw());
     const token = columns(tokens.slice(-1), batch);
-    const [logits, ...next] = interpretGraph(step, [token, fromNumbers('i64', [1], [t]), ...made.contexts, ...states]);
+    const [logits, ...next] = interpretGraph(step, [
+      token,
+      fromNumbers('i64', [1], [t]),
+      ...made.contexts,
+      ...states,
+    ]);
     states = next;
     if (source.kind === 'prefix' && family.first + t < source.shortest) continue;
     const seen = source.kind === 'prefix' ? columns(tokens, batch) : token;
@@ -66,9 +71,14 @@ function contextValues(
   const values = contextPart(builder, part, params, prompt);
   const given = values.starts.flatMap((v) => (v === undefined ? [] : [v]));
   const graph = builder.finish([...values.contexts, ...given], []);
-  const results = [...interpretGraph(graph, [...contexts, columns([...tokens, new Array<number>(batch).fill(0)], batch)])];
+  const results = [
+    ...interpretGraph(graph, [...contexts, columns([...tokens, new Array<number>(batch).fill(0)], batch)]),
+  ];
   const made = results.splice(0, values.contexts.length);
-  return { contexts: made, starts: values.starts.map((v) => (v === undefined ? undefined : results.shift())) };
+  return {
+    contexts: made,
+    starts: values.starts.map((v) => (v === undefined ? undefined : results.shift())),
+  };
 }
 
 /** States of the decoder itself before its first step. */
@@ -76,7 +86,9 @@ function startStates(random: Random, source: CarriedSource, family: Family): Hos
   const params = family.at(family.first).body.params.slice(1 + source.context.length);
   return source.states.map((state, i) => {
     const type = params[i]?.type ?? { dtype: state.dtype, shape: [] };
-    return state.start.kind === 'prologue' ? randomTensor(random, type) : zeros(type.dtype, type.shape as readonly number[]);
+    return state.start.kind === 'prologue'
+      ? randomTensor(random, type)
+      : zeros(type.dtype, type.shape as readonly number[]);
   });
 }
 

@@ -40,17 +40,27 @@ export function contextPart(
   const graph = family.at(length);
   const high = [0, length - family.first];
   const tokens = builder.one('pad', [prompt], { low: [0, 0], high, mode: 'constant', value: 0 });
-  const here = new Map(graph.body.params.map((v, i) => [v, i === 0 ? tokens : (contexts[i - 1] as Value)] as const));
+  const here = new Map(
+    graph.body.params.map((v, i) => [v, i === 0 ? tokens : (contexts[i - 1] as Value)] as const),
+  );
   const starts = parts.states.map(({ kept, state }) => {
     if (kept === undefined) return undefined;
     const [value] = copyValues(builder, [proof.partnerAt(kept.value, length)], here);
-    return value === undefined ? refuse(undefined, 'a state has no value') : startOf(builder, value, kept, state, before);
+    return value === undefined
+      ? refuse(undefined, 'a state has no value')
+      : startOf(builder, value, kept, state, before);
   });
   return { contexts: hoisted, starts };
 }
 
 /** What a state holds after `before` rows of its value. */
-function startOf(builder: GraphBuilder, value: Value, { axis, what, depth }: Kept, state: StepState, before: number): Value {
+function startOf(
+  builder: GraphBuilder,
+  value: Value,
+  { axis, what, depth }: Kept,
+  state: StepState,
+  before: number,
+): Value {
   const shape = value.type.shape as readonly number[];
   const from = what === 'window' ? Math.max(0, before - depth) : 0;
   const rows = builder.one('slice', [value], {
@@ -66,7 +76,9 @@ function startOf(builder: GraphBuilder, value: Value, { axis, what, depth }: Kep
 }
 
 /** The prologue of the program: contexts first, then the starts of states, then the first token. */
-export function prologueOf(part: ContextPart): Pick<StepProgram, 'prologue' | 'context' | 'states' | 'firstToken'> {
+export function prologueOf(
+  part: ContextPart,
+): Pick<StepProgram, 'prologue' | 'context' | 'states' | 'firstToken'> {
   const { parts, source, proof } = part;
   const chain = new Continuation(source.prologue);
   const { builder } = chain;
@@ -80,16 +92,32 @@ export function prologueOf(part: ContextPart): Pick<StepProgram, 'prologue' | 'c
     return results.push(v) - 1;
   };
   const states = parts.states.map(({ state }, i): StepState => {
-    const start = made.starts[i] ?? (state.start.kind === 'prologue' ? widened(builder, chain.result(state.start.result), state) : undefined);
-    return start === undefined ? state : { ...state, start: { kind: 'prologue', result: add(start, state.name) } };
+    const start =
+      made.starts[i] ??
+      (state.start.kind === 'prologue'
+        ? widened(builder, chain.result(state.start.result), state)
+        : undefined);
+    return start === undefined
+      ? state
+      : { ...state, start: { kind: 'prologue', result: add(start, state.name) } };
   });
   if (prompt === undefined || source.prompt === undefined)
     return { prologue: chain.finish(results, names), context: made.contexts.map((_, i) => i), states };
   const last = source.prompt.length - 1;
-  if (proof.family.first !== source.prompt.length) refuse(undefined, 'the states do not hold all of the prompt but its last token');
-  const token = builder.one('slice', [prompt], { starts: [0, last], sizes: [source.generation.batch, 1], steps: [1, 1] });
+  if (proof.family.first !== source.prompt.length)
+    refuse(undefined, 'the states do not hold all of the prompt but its last token');
+  const token = builder.one('slice', [prompt], {
+    starts: [0, last],
+    sizes: [source.generation.batch, 1],
+    steps: [1, 1],
+  });
   const firstToken = add(token, 'token');
-  return { prologue: chain.finish(results, names), context: made.contexts.map((_, i) => i), states, firstToken };
+  return {
+    prologue: chain.finish(results, names),
+    context: made.contexts.map((_, i) => i),
+    states,
+    firstToken,
+  };
 }
 
 /** A prompt's state in a buffer that has room for all steps. */

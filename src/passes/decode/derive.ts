@@ -2,13 +2,13 @@
 // Either gives a program that has been compared with the decoder on random tokens, or says why there is none.
 import { NeffcError } from '../../base/diagnostic.js';
 import { elementCount } from '../../base/tensor.js';
-import { StepEmitter } from './emit.js';
-import { type Family, familyOf } from './family.js';
 import { stepProblem } from './check.js';
 import { type ContextPart, prologueOf } from './context-part.js';
+import { StepEmitter } from './emit.js';
+import { type Family, familyOf } from './family.js';
 import type { CarriedSource, DecodeSource, PrefixSource, Refusal, StepProgram, StepState } from './model.js';
 import { type Proof, prove } from './prove.js';
-import { refuse, Refused } from './refusal.js';
+import { Refused, refuse } from './refusal.js';
 import { StepParts } from './step-parts.js';
 
 export type Derived =
@@ -30,7 +30,9 @@ export function deriveStep(source: DecodeSource): Derived {
 }
 
 /** The step that runs the decoder at its greatest length over a buffer of the tokens and takes the row of this step's. */
-export function paddedStep(source: PrefixSource): { readonly program: StepProgram } | { readonly refusal: Refusal } {
+export function paddedStep(
+  source: PrefixSource,
+): { readonly program: StepProgram } | { readonly refusal: Refusal } {
   const made = attempt(() => program(source, prove(familyOf(source)), false));
   return 'refusal' in made ? made : { program: made.value };
 }
@@ -41,7 +43,8 @@ function attempt<T>(make: () => T): { readonly value: T } | { readonly refusal: 
   } catch (e) {
     if (e instanceof Refused) return { refusal: e.refusal };
     // A graph that cannot be built is none: the decoder is recomputed instead.
-    if (e instanceof NeffcError) return { refusal: { op: '', node: e.diagnostics[0]?.where?.node ?? '', reason: e.message } };
+    if (e instanceof NeffcError)
+      return { refusal: { op: '', node: e.diagnostics[0]?.where?.node ?? '', reason: e.message } };
     throw e;
   }
 }
@@ -53,7 +56,8 @@ function program(source: DecodeSource, proof: Proof, incremental: boolean): Step
   const parts = new StepParts(family, batch, given);
   const emitter = new StepEmitter(proof, parts, incremental);
   const [logits, ...states] = family.reference.body.results;
-  if (logits === undefined || logits.type.shape.length !== 2) return refuse(undefined, 'the decoder has no logits');
+  if (logits === undefined || logits.type.shape.length !== 2)
+    return refuse(undefined, 'the decoder has no logits');
   const f = emitter.factsOf(logits);
   if (f.axes.length > 0 || !f.last) refuse(undefined, 'the logits are not those of the last token');
   const row = emitter.whole(logits);

@@ -21,6 +21,10 @@ export function emitAttention(em: StepEmitter, node: Node, form: Form): Value {
   const [q, k, v, mask] = inputs as [Value, Value, Value, Value | undefined];
   const { dtype } = mask?.type ?? q.type;
   const valid = em.parts.upTo(4, KEYS, em.max, 0);
-  const open = em.builder.one('where', [valid, mask ?? em.parts.scalar(dtype, 0), em.parts.scalar(dtype, -Infinity)]);
+  const open = em.builder.one('where', [
+    valid,
+    mask ?? em.parts.scalar(dtype, 0),
+    em.parts.scalar(dtype, -Infinity),
+  ]);
   return em.builder.one('attention', [q, k, v, open], { ...node.attrs, causal: false, mask: true });
 }

@@ -22,7 +22,8 @@ function windowOf(em: StepEmitter, v: Value, axis: number, from: number, to: num
   if (own === undefined) return em.whole(v);
   const plan = node && em.proof.plans.get(node);
   const windowed = node !== undefined && plan?.special?.kind === 'window' && plan.special.axis === axis;
-  if (windowed && (node.op === 'pad' || node.op === 'slice' || own.ahead > 0)) return emitWindow(em, node, axis, from, to);
+  if (windowed && (node.op === 'pad' || node.op === 'slice' || own.ahead > 0))
+    return emitWindow(em, node, axis, from, to);
   if (own.ahead > 0 || to > 0) return throughElementwise(em, v, node, axis, from, to);
   const row = em.emit(v, new Map([[axis, 'row']]));
   if (from === 0 && to === 0) return row;
@@ -31,7 +32,14 @@ function windowOf(em: StepEmitter, v: Value, axis: number, from: number, to: num
 }
 
 /** Rows that are not there yet as such, but those of the operands are. */
-function throughElementwise(em: StepEmitter, v: Value, node: Node | undefined, axis: number, from: number, to: number): Value {
+function throughElementwise(
+  em: StepEmitter,
+  v: Value,
+  node: Node | undefined,
+  axis: number,
+  from: number,
+  to: number,
+): Value {
   if (node === undefined || declarationOf(node.op).family !== 'elementwise')
     return refuse(node, `the row of a token depends on ${to} later tokens`);
   const rank = v.type.shape.length;
@@ -59,7 +67,11 @@ const ROWS: Readonly<Record<string, Rows>> = {
     const [starts, sizes] = [node.attrs.starts, node.attrs.sizes] as [readonly number[], readonly number[]];
     const start = starts[axis] ?? 0;
     const rows = windowOf(em, x, axis, from + start, to + start);
-    return em.builder.one('slice', [rows], { ...node.attrs, starts: starts.with(axis, 0), sizes: sizes.with(axis, to - from + 1) });
+    return em.builder.one('slice', [rows], {
+      ...node.attrs,
+      starts: starts.with(axis, 0),
+      sizes: sizes.with(axis, to - from + 1),
+    });
   },
   conv(em, node, axis, from, to) {
     const [x, w, ...others] = node.inputs as readonly [Value, Value];

@@ -8,8 +8,8 @@ import type { GraphBuilder } from '../../ops/build.js';
 import { axisAt, isMerged, isPlain, type TokenAxis } from './axes.js';
 import { emitAttention } from './emit-attention.js';
 import { emitWindow } from './emit-window.js';
-import { type AxisForm, type Form, formKey, isUniform, shapeInForm, uniformForm } from './form.js';
 import type { Facts } from './facts.js';
+import { type AxisForm, type Form, formKey, isUniform, shapeInForm, uniformForm } from './form.js';
 import type { Plan } from './plan.js';
 import type { Proof } from './prove.js';
 import { refuse } from './refusal.js';
@@ -76,7 +76,8 @@ export class StepEmitter {
     if (f.source === 'context' && !f.last && isUniform(form, 'whole')) return this.fromContext(v);
     const parameter = this.proof.family.reference.body.params.indexOf(v);
     if (parameter >= 0) return this.parameter(v, parameter, f, form);
-    const cached = this.incremental && !f.last && f.source === 'tokens' && f.axes.length === 1 && isUniform(form, 'whole');
+    const cached =
+      this.incremental && !f.last && f.source === 'tokens' && f.axes.length === 1 && isUniform(form, 'whole');
     return cached ? this.fromCache(v) : this.emitNode(v, form);
   }
 
@@ -97,7 +98,11 @@ export class StepEmitter {
   /** The smallest value on the way back through moves, and with it less to send to the device, or to keep there. */
   private site(v: Value, fits: (candidate: Value) => boolean): Value {
     let best = v;
-    for (let at = producer(v); at !== undefined && MOVES.has(at.op); at = at.inputs[0] && producer(at.inputs[0])) {
+    for (
+      let at = producer(v);
+      at !== undefined && MOVES.has(at.op);
+      at = at.inputs[0] && producer(at.inputs[0])
+    ) {
       const [x] = at.inputs;
       if (x === undefined || constantOf(x) !== undefined) break;
       const size = (value: Value): number => elementCount(value.type.shape as readonly number[]);
@@ -162,7 +167,9 @@ export class StepEmitter {
     const asked: Form = new Map([...form].map(([axis, a]) => [axis, produced.has(axis) ? 'whole' : a]));
     const inputs = this.operands(node, plan, asked);
     this.builder.origin = node.origins;
-    const results = this.builder.node(node.op, inputs, this.attrsInForm(node, v, asked), { names: node.outputs.map((o) => o.name) });
+    const results = this.builder.node(node.op, inputs, this.attrsInForm(node, v, asked), {
+      names: node.outputs.map((o) => o.name),
+    });
     const value = results[index] ?? refuse(node, 'a result is missing');
     const rows = f.axes.filter((a) => form.get(a.axis) === 'row' && produced.has(a.axis));
     return rows.reduce((x, a) => this.rowOf(x, a), value);
@@ -171,7 +178,8 @@ export class StepEmitter {
   /** Token axes of the result that no operand's axis becomes: those a softmax runs over. New ones of a broadcast are free. */
   private wholeOnly({ flow }: Plan, f: Facts): Set<number> {
     const ran = new Set<number>();
-    for (const map of flow) for (const [axis, to] of map) if (to === 'whole' && axisAt(f.axes, axis) !== undefined) ran.add(axis);
+    for (const map of flow)
+      for (const [axis, to] of map) if (to === 'whole' && axisAt(f.axes, axis) !== undefined) ran.add(axis);
     for (const map of flow) for (const to of map.values()) if (typeof to === 'number') ran.delete(to);
     return ran;
   }
@@ -233,7 +241,9 @@ export class StepEmitter {
   private sliceApart(node: Node, row: Value, axis: number): Value {
     const starts = (node.attrs.starts as readonly number[]).with(axis, 0);
     const sizes = (node.attrs.sizes as readonly number[]).map((size, i) =>
-      starts[i] === 0 && size === node.inputs[0]?.type.shape[i] ? ((row.type.shape[i] as number | undefined) ?? size) : size,
+      starts[i] === 0 && size === node.inputs[0]?.type.shape[i]
+        ? ((row.type.shape[i] as number | undefined) ?? size)
+        : size,
     );
     return this.builder.one('slice', [row], { ...node.attrs, starts, sizes });
   }
@@ -241,7 +251,12 @@ export class StepEmitter {
   /** Room for one more row. */
   private widened(value: Value, axis: number): Value {
     const none = value.type.shape.map(() => 0);
-    return this.builder.one('pad', [value], { low: none, high: none.with(axis, 1), mode: 'constant', value: 0 });
+    return this.builder.one('pad', [value], {
+      low: none,
+      high: none.with(axis, 1),
+      mode: 'constant',
+      value: 0,
+    });
   }
 
   private appended(node: Node, axis: number): Value {
@@ -249,7 +264,8 @@ export class StepEmitter {
     if (past === undefined || added === undefined) return refuse(node, 'an operand is missing');
     const index = this.proof.family.reference.body.params.indexOf(past);
     const kind = this.proof.family.parameters[index];
-    const buffer = kind?.kind === 'state' ? this.parts.state(kind.index) : this.widened(this.whole(past), axis);
+    const buffer =
+      kind?.kind === 'state' ? this.parts.state(kind.index) : this.widened(this.whole(past), axis);
     return this.parts.put(buffer, axis, this.whole(added));
   }
 }

@@ -26,7 +26,9 @@ export function greedyStep(program: StepProgram, generation: Generation): Greedy
   const { body } = program.step;
   const b = new GraphBuilder('greedy');
   const params = body.params.map((v) => b.input(v.name, v.type));
-  const [finished, length] = ['finished', 'length'].map((name) => b.input(name, tensorType('i32', [batch]))) as [Value, Value];
+  const [finished, length] = ['finished', 'length'].map((name) =>
+    b.input(name, tensorType('i32', [batch])),
+  ) as [Value, Value];
   const tokens = b.input('tokens', tensorType('i32', [batch, maxSteps]));
   const given = new Map(body.params.map((v, i) => [v, params[i] as Value] as const));
   const [logits, ...states] = copyValues(b, body.results, given) as [Value, ...Value[]];
@@ -34,8 +36,24 @@ export function greedyStep(program: StepProgram, generation: Generation): Greedy
   const position = params[1] as Value;
   const chosen = choose(b, logits, position, generation);
   const after = advance(b, { chosen, position, finished, length, tokens }, generation);
-  const results = [after.token, after.position, ...states, after.finished, after.length, after.tokens, after.flag];
-  const names = ['token', 'position', ...states.map((_, i) => program.states[i]?.name ?? ''), 'finished', 'length', 'tokens', 'flag'];
+  const results = [
+    after.token,
+    after.position,
+    ...states,
+    after.finished,
+    after.length,
+    after.tokens,
+    after.flag,
+  ];
+  const names = [
+    'token',
+    'position',
+    ...states.map((_, i) => program.states[i]?.name ?? ''),
+    'finished',
+    'length',
+    'tokens',
+    'flag',
+  ];
   return { graph: b.finish(results, names), contexts: program.context.length, states: program.states.length };
 }
 
@@ -55,7 +73,9 @@ function choose(b: GraphBuilder, logits: Value, position: Value, generation: Gen
     const first = b.one('reshape', [b.one('eq', [position, b.ints([0])])], { shape: [1, 1] });
     scores = without(scores, suppressedFirst, first);
   }
-  const best = b.one('cast', [b.one('argmax', [scores], { axis: 1, keep: false, last: false })], { to: 'i32' });
+  const best = b.one('cast', [b.one('argmax', [scores], { axis: 1, keep: false, last: false })], {
+    to: 'i32',
+  });
   const steps = Array.from({ length: maxSteps }, (_, t) => forced.get(t) ?? -1);
   if (steps.every((token) => token < 0)) return best;
   const token = b.one('gather', [b.constant(constantFrom('i32', [maxSteps], steps)), position], { axis: 0 });

@@ -5,7 +5,11 @@ import { constantOf, producer } from '../../ir/graph.js';
 import { GraphBuilder } from '../../ops/build.js';
 
 /** Makes values of a graph again with `builder`, where `given` stands for some of its values already. */
-export function copyValues(builder: GraphBuilder, values: readonly Value[], given: ReadonlyMap<Value, Value>): Value[] {
+export function copyValues(
+  builder: GraphBuilder,
+  values: readonly Value[],
+  given: ReadonlyMap<Value, Value>,
+): Value[] {
   const made = new Map(given);
   const ready = (v: Value): boolean => made.has(v) || constantOf(v) !== undefined;
   const copy = (v: Value): Value => {
@@ -26,7 +30,10 @@ export function copyValues(builder: GraphBuilder, values: readonly Value[], give
     }
     builder.origin = node.origins;
     const names = node.outputs.map((o) => o.name);
-    const results = builder.node(node.op, node.inputs.map(copy), node.attrs, { names, regions: node.regions });
+    const results = builder.node(node.op, node.inputs.map(copy), node.attrs, {
+      names,
+      regions: node.regions,
+    });
     for (const [i, o] of node.outputs.entries()) made.set(o, results[i] ?? o);
   }
   return values.map(copy);

@@ -11,7 +11,8 @@ export function fuseRowAttention(graph: Graph): Graph {
 
 function attentionOf(node: Node, rw: Rewriter): readonly Value[] | undefined {
   const [weights, v] = node.inputs;
-  if (weights === undefined || v === undefined || node.attrs.bias === true || node.attrs.act !== '') return undefined;
+  if (weights === undefined || v === undefined || node.attrs.bias === true || node.attrs.act !== '')
+    return undefined;
   const shape = weights.type.shape;
   if (shape.length !== 4 || shape[2] !== 1 || v.type.shape.length !== 4) return undefined;
   const softmax = through(rw, weights, 'softmax');
@@ -20,12 +21,28 @@ function attentionOf(node: Node, rw: Rewriter): readonly Value[] | undefined {
   if (scores === undefined) return undefined;
   const { product, scale, mask } = scores;
   const [q, kT] = product.inputs as [Value, Value];
-  if (q.type.shape.length !== 4 || kT.type.shape.length !== 4 || q.type.dtype !== kT.type.dtype || v.type.dtype !== q.type.dtype) return undefined;
-  if (q.type.shape[0] !== v.type.shape[0] || q.type.shape[1] !== v.type.shape[1] || kT.type.shape[1] !== q.type.shape[1] || kT.type.shape[0] !== q.type.shape[0]) return undefined;
+  if (
+    q.type.shape.length !== 4 ||
+    kT.type.shape.length !== 4 ||
+    q.type.dtype !== kT.type.dtype ||
+    v.type.dtype !== q.type.dtype
+  )
+    return undefined;
+  if (
+    q.type.shape[0] !== v.type.shape[0] ||
+    q.type.shape[1] !== v.type.shape[1] ||
+    kT.type.shape[1] !== q.type.shape[1] ||
+    kT.type.shape[0] !== q.type.shape[0]
+  )
+    return undefined;
   if (q.type.shape[3] !== v.type.shape[3]) return undefined;
   const { builder } = rw;
   const k = builder.one('transpose', [kT], { perm: [0, 1, 3, 2] });
-  const made = builder.one('attention', [q, k, v, ...(mask ? [mask] : [])], { scale, causal: false, mask: mask !== undefined });
+  const made = builder.one('attention', [q, k, v, ...(mask ? [mask] : [])], {
+    scale,
+    causal: false,
+    mask: mask !== undefined,
+  });
   const type = node.outputs[0]?.type.dtype;
   return [type === made.type.dtype || type === undefined ? made : builder.one('cast', [made], { to: type })];
 }
@@ -48,16 +65,23 @@ function scoresOf(rw: Rewriter, value: Value): Scores | undefined {
   const node = rw.producer(value);
   if (node === undefined) return undefined;
   if (node.op === 'cast') return scoresOf(rw, node.inputs[0] as Value);
-  if (node.op === 'matmul') return node.attrs.bias === true || node.attrs.act !== '' ? undefined : { product: node, scale: 1 };
+  if (node.op === 'matmul')
+    return node.attrs.bias === true || node.attrs.act !== '' ? undefined : { product: node, scale: 1 };
   const [a, b] = node.inputs as [Value, Value, Value?];
-  const factor = node.op === 'mul' ? number(b) : node.op === 'div' ? 1 / (number(b) ?? Number.NaN) : undefined;
+  const factor =
+    node.op === 'mul' ? number(b) : node.op === 'div' ? 1 / (number(b) ?? Number.NaN) : undefined;
   if (factor !== undefined && Number.isFinite(factor)) {
     const inner = scoresOf(rw, a);
     // A mask inside would be scaled too.
-    return inner?.mask === undefined && inner !== undefined ? { ...inner, scale: inner.scale * factor } : undefined;
+    return inner?.mask === undefined && inner !== undefined
+      ? { ...inner, scale: inner.scale * factor }
+      : undefined;
   }
   if (node.op === 'add') {
-    for (const [scores, mask] of [[a, b], [b, a]] as const) {
+    for (const [scores, mask] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       const inner = scoresOf(rw, scores);
       if (inner !== undefined && inner.mask === undefined && isRow(mask)) return { ...inner, mask };
     }
@@ -74,7 +98,11 @@ function maskedBy(rw: Rewriter, node: Node): Scores | undefined {
   if (inner === undefined || inner.mask !== undefined || !isRow(condition)) return undefined;
   const { builder } = rw;
   const dtype = yes.type.dtype;
-  const mask = builder.one('where', [condition, builder.scalar(dtype, 0), builder.scalar(dtype, low as number)]);
+  const mask = builder.one('where', [
+    condition,
+    builder.scalar(dtype, 0),
+    builder.scalar(dtype, low as number),
+  ]);
   return { ...inner, mask };
 }
 

@@ -64,12 +64,15 @@ export class StepParts {
   /** i64 [1]: place of this step's token among all tokens, those of a prompt included. */
   row(): Value {
     const prompt = this.family.first - 1;
-    this.rowIndex ??= prompt === 0 ? this.position : this.builder.one('add', [this.position, this.builder.ints([prompt])]);
+    this.rowIndex ??=
+      prompt === 0 ? this.position : this.builder.one('add', [this.position, this.builder.ints([prompt])]);
     return this.rowIndex;
   }
 
   context(v: Value): Value {
-    const known = this.contexts.get(v) ?? this.builder.param(v.type, v.name === '' ? `context.${this.contexts.size}` : v.name);
+    const known =
+      this.contexts.get(v) ??
+      this.builder.param(v.type, v.name === '' ? `context.${this.contexts.size}` : v.name);
     this.contexts.set(v, known);
     return known;
   }
@@ -93,7 +96,9 @@ export class StepParts {
     const shape = buffer.type.shape as readonly number[];
     const here = this.compared('eq', shape.length, axis, shape[axis] ?? 1, 0);
     if (buffer.type.dtype === 'bool') return builder.one('or', [buffer, builder.one('and', [here, row])]);
-    const one = this.memo(`one ${here.id} ${buffer.type.dtype}`, () => builder.one('cast', [here], { to: buffer.type.dtype }));
+    const one = this.memo(`one ${here.id} ${buffer.type.dtype}`, () =>
+      builder.one('cast', [here], { to: buffer.type.dtype }),
+    );
     return builder.one('add', [buffer, builder.one('mul', [one, row])]);
   }
 
@@ -132,7 +137,11 @@ export class StepParts {
   cut(value: Value, axis: number, start: number, size: number): Value {
     const shape = value.type.shape as readonly number[];
     const starts = shape.map((_, i) => (i === axis ? start : 0));
-    return this.builder.one('slice', [value], { starts, sizes: shape.with(axis, size), steps: shape.map(() => 1) });
+    return this.builder.one('slice', [value], {
+      starts,
+      sizes: shape.with(axis, size),
+      steps: shape.map(() => 1),
+    });
   }
 
   /** The sum of all rows of a value, before and after adding this one. */

@@ -8,9 +8,7 @@ import { alignTable, countText, sizeText } from '../text.js';
 import { fragmentsOf, linesOf } from './code-walk.js';
 import type { View, ViewOptions } from './view.js';
 
-function instructionCounts(
-  artifact: Artifact,
-): {
+function instructionCounts(artifact: Artifact): {
   name: string;
   kind: string;
   engines: Record<string, number>;

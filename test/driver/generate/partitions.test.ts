@@ -2,33 +2,56 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseHistogram, quantile, tails, uniformHistogram } from '../../../src/driver/generate/histogram.js';
-import { bestPartitions, checkEnds, equalPartitions, type Objective, partitionsCost } from '../../../src/driver/generate/partitions.js';
+import {
+  bestPartitions,
+  checkEnds,
+  equalPartitions,
+  type Objective,
+  partitionsCost,
+} from '../../../src/driver/generate/partitions.js';
 
 /** All ways to cut 1..n into consecutive parts, as ends. */
 function allCuts(n: number): number[][] {
-  return Array.from({ length: 2 ** (n - 1) }, (_, bits) => [...Array.from({ length: n - 1 }, (_, i) => i + 1).filter((i) => (bits >> (i - 1)) & 1), n]);
+  return Array.from({ length: 2 ** (n - 1) }, (_, bits) => [
+    ...Array.from({ length: n - 1 }, (_, i) => i + 1).filter((i) => (bits >> (i - 1)) & 1),
+    n,
+  ]);
 }
 
 const objectives: readonly Objective[] = ['mean', 'p99', 0.3];
-const histogram = fc.array(fc.nat(50), { minLength: 4, maxLength: 10 }).filter((counts) => counts.some((c) => c > 0));
+const histogram = fc
+  .array(fc.nat(50), { minLength: 4, maxLength: 10 })
+  .filter((counts) => counts.some((c) => c > 0));
 
 describe('bestPartitions', () => {
   it('equals exhaustive search', () => {
     fc.assert(
-      fc.property(histogram, fc.constantFrom(...objectives), fc.integer({ min: 0, max: 60 }), fc.integer({ min: 1, max: 9 }), (counts, objective, fixed, slope) => {
-        const n = counts.length;
-        const h = parseHistogram(Object.fromEntries(counts.map((c, i) => [i + 1, c])), n, 'h');
-        const cost = (steps: number): number => fixed + slope * steps;
-        const best = partitionsCost(bestPartitions(n, cost, h, objective), cost, h, objective);
-        const least = Math.min(...allCuts(n).map((ends) => partitionsCost(ends, cost, h, objective)));
-        expect(best).toBeCloseTo(least, 9);
-      }),
+      fc.property(
+        histogram,
+        fc.constantFrom(...objectives),
+        fc.integer({ min: 0, max: 60 }),
+        fc.integer({ min: 1, max: 9 }),
+        (counts, objective, fixed, slope) => {
+          const n = counts.length;
+          const h = parseHistogram(Object.fromEntries(counts.map((c, i) => [i + 1, c])), n, 'h');
+          const cost = (steps: number): number => fixed + slope * steps;
+          const best = partitionsCost(bestPartitions(n, cost, h, objective), cost, h, objective);
+          const least = Math.min(...allCuts(n).map((ends) => partitionsCost(ends, cost, h, objective)));
+          expect(best).toBeCloseTo(least, 9);
+        },
+      ),
       { numRuns: 60 },
     );
   });
 
   it('is never worse than 1,000 random cuts of 75 steps', () => {
-    const h = parseHistogram(Object.fromEntries(Array.from({ length: 75 }, (_, i) => [i + 1, Math.round(1000 / (1 + (i - 12) ** 2 / 40))])), 75, 'h');
+    const h = parseHistogram(
+      Object.fromEntries(
+        Array.from({ length: 75 }, (_, i) => [i + 1, Math.round(1000 / (1 + (i - 12) ** 2 / 40))]),
+      ),
+      75,
+      'h',
+    );
     const cost = (steps: number): number => 36 + 29.5 * steps;
     const best = partitionsCost(bestPartitions(75, cost, h, 'mean'), cost, h, 'mean');
     fc.assert(

@@ -35,11 +35,15 @@ export function mismatch(
       return zeros(s.dtype, (type?.shape ?? []) as readonly number[]);
     });
   const { batch } = source.generation;
-  const tokens: number[][] = [];
+  const prompt = source.prompt && toNumbers(pick(old, source.prompt.result));
+  const given = source.prompt?.length ?? 0;
+  const column = (c: number): number[] => Array.from({ length: batch }, (_, n) => prompt?.[n * given + c] ?? 0);
+  const tokens = Array.from({ length: Math.max(0, given - 1) }, (_, c) => column(c));
   for (let t = 0; t <= Math.max(...compared); t++) {
     const vocabulary = program.step.body.results[0]?.type.shape[1] as number;
-    tokens.push(Array.from({ length: batch }, () => random.integer(0, vocabulary - 1)));
-    const token = fromNumbers('i64', [batch, 1], tokens[t] as number[]);
+    const drawn = Array.from({ length: batch }, () => random.integer(0, vocabulary - 1));
+    tokens.push(t === 0 && given > 0 ? column(given - 1) : drawn);
+    const token = fromNumbers('i64', [batch, 1], tokens.at(-1) as number[]);
     const [logits, ...next] = interpretGraph(program.step, [
       token,
       fromNumbers('i64', [1], [t]),
@@ -56,7 +60,8 @@ export function mismatch(
       ]);
     } else if (compared.includes(t)) {
       const rows = Array.from({ length: batch }, (_, n) => tokens.map((step) => step[n] as number)).flat();
-      [wanted] = interpretGraph(source.decoderAt(t + 1), [fromNumbers('i64', [batch, t + 1], rows), ...own]);
+      const input = fromNumbers('i64', [batch, tokens.length], rows);
+      [wanted] = interpretGraph(source.decoderAt(tokens.length), [input, ...own]);
     }
     if (wanted === undefined || !compared.includes(t)) continue;
     const [a, b] = [toNumbers(logits as HostTensor), toNumbers(wanted)];

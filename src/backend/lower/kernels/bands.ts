@@ -3,7 +3,7 @@
 import type { Node, Value } from '../../../ir/graph.js';
 import type { LowerContext } from '../context.js';
 import { move } from '../move.js';
-import { sliceAxis, sliceView, viewShape, type View } from '../view.js';
+import { sliceAxis, sliceView, type View, viewShape } from '../view.js';
 import { flatPlanes, type Window } from './window.js';
 
 /** Output rows [outRow, …) in `out` [n, M, rows, W'] from input rows [inRow, …) in `input` [n, C, rows, W]. */
@@ -23,14 +23,23 @@ export function inBands(c: LowerContext, node: Node, w: Window, work: (band: Ban
   const x = node.inputs[0] as Value;
   const out = node.outputs[0] as Value;
   const fits = c.fits(out, [1]);
-  if (fits && (c.places(x).some((p) => p.space === 'sbuf') || c.bytesPerPartition(x, [1]) <= c.budget() * 0.5)) {
+  if (
+    fits &&
+    (c.places(x).some((p) => p.space === 'sbuf') || c.bytesPerPartition(x, [1]) <= c.budget() * 0.5)
+  ) {
     const input = flatPlanes(c.fetch(x, [1]), w.in);
     const home = flatPlanes(c.result(out, [1]), w.out);
     // Copies that a kernel makes of its input (padded, shifted) are of some images at a time.
     const some = imagesAtOnce(c, w);
     for (let n = 0; n < w.out.n; n += some) {
       const size = Math.min(some, w.out.n - n);
-      work({ input: sliceAxis(input, 0, n, size), inRow: 0, out: sliceAxis(home, 0, n, size), outRow: 0, image: n });
+      work({
+        input: sliceAxis(input, 0, n, size),
+        inRow: 0,
+        out: sliceAxis(home, 0, n, size),
+        outRow: 0,
+        image: n,
+      });
     }
     return;
   }
@@ -39,12 +48,18 @@ export function inBands(c: LowerContext, node: Node, w: Window, work: (band: Ban
   const inBytes = w.in.w * Math.ceil(w.in.c / 128) * w.stride.h * 4;
   const outBytes = w.out.w * Math.ceil(w.out.c / 128) * 4;
   const limit = c.b.target.sbufPartitionBytes * BAND_SHARE;
-  const band = Math.max(1, Math.min(Math.floor(limit / inBytes) - Math.ceil(w.kernel.h / w.stride.h), Math.floor(limit / outBytes)));
+  const band = Math.max(
+    1,
+    Math.min(Math.floor(limit / inBytes) - Math.ceil(w.kernel.h / w.stride.h), Math.floor(limit / outBytes)),
+  );
   for (let n = 0; n < w.out.n; n++) {
     for (let o = 0; o < w.out.h; o += band) {
       const rows = Math.min(band, w.out.h - o);
       const first = Math.min(w.in.h - 1, Math.max(0, o * w.stride.h - w.low.h));
-      const end = Math.min(w.in.h, (o + rows - 1) * w.stride.h - w.low.h + (w.kernel.h - 1) * w.dilation.h + 1);
+      const end = Math.min(
+        w.in.h,
+        (o + rows - 1) * w.stride.h - w.low.h + (w.kernel.h - 1) * w.dilation.h + 1,
+      );
       const piece = sliceView(source, [n, 0, first, 0], [1, w.in.c, Math.max(1, end - first), w.in.w]);
       const target = sliceView(sink, [n, 0, o, 0], [1, w.out.c, rows, w.out.w]);
       const made = fits ? target : c.b.sbuf(out.name, c.dtype(out), viewShape(target), [1]);

@@ -7,10 +7,10 @@ import { CHIP_DTYPE_BYTES } from '../../../isa/operands.js';
 import type { LowerContext } from '../context.js';
 import { BANK_COLUMNS, exactPairs, stationaryParts, threeParts } from '../gemm.js';
 import type { Kernel } from '../kernel.js';
+import { permuteView, singleAp, sliceView, type View, viewShape } from '../view.js';
 import { type Band, inBands } from './bands.js';
-import { permuteView, singleAp, sliceView, viewShape, type View } from '../view.js';
 import { depthwise } from './depthwise.js';
-import { evictConvolution, type Epilogue } from './epilogue.js';
+import { type Epilogue, evictConvolution } from './epilogue.js';
 import { packTaps } from './tap-packing.js';
 import { blockDiagonal, flatPlanes, type Window, windowOf } from './window.js';
 
@@ -22,8 +22,23 @@ const conv: Kernel = (c, node) => {
 };
 
 /** Weights are [M, C / groups, kernel]: a value, or a constant made for one phase of a transposed convolution. */
-export function convolve(c: LowerContext, node: Node, source: Value | Constant, w: Window, { input, inRow, out, outRow, image }: Band, cache = new WeightCache()): void {
-  const packed = packTaps(c, w, input, inRow, out.axes[2]?.n ?? 1, outRow, 'recipe' in source || constantOf(source) !== undefined);
+export function convolve(
+  c: LowerContext,
+  node: Node,
+  source: Value | Constant,
+  w: Window,
+  { input, inRow, out, outRow, image }: Band,
+  cache = new WeightCache(),
+): void {
+  const packed = packTaps(
+    c,
+    w,
+    input,
+    inRow,
+    out.axes[2]?.n ?? 1,
+    outRow,
+    'recipe' in source || constantOf(source) !== undefined,
+  );
   const dtype = input.dtype;
   const groups = packed.taps.map((t) => t.members);
   const weights = cache.get(groups, () => stationary(c, source, w, groups, dtype));
@@ -31,7 +46,8 @@ export function convolve(c: LowerContext, node: Node, source: Value | Constant, 
   const [images = 1, , rows = 1, columns = 1] = viewShape(out);
   const perTile = Math.max(1, Math.floor(BANK_COLUMNS / columns));
   const wide = Math.min(columns, BANK_COLUMNS);
-  const imageStep = rows * columns <= BANK_COLUMNS ? Math.max(1, Math.floor(BANK_COLUMNS / (rows * columns))) : 1;
+  const imageStep =
+    rows * columns <= BANK_COLUMNS ? Math.max(1, Math.floor(BANK_COLUMNS / (rows * columns))) : 1;
   for (let m = 0; m < w.out.c; m += 128) {
     const channels = Math.min(128, w.out.c - m);
     for (let n = 0; n < images; n += imageStep) {
@@ -62,11 +78,23 @@ interface Tile {
 }
 
 /** PSUM tile [channels, images, rows, columns]. */
-function tilePsum(c: LowerContext, channels: number, images: number, rows: number, columns: number, dtype: View['dtype']): View {
+function tilePsum(
+  c: LowerContext,
+  channels: number,
+  images: number,
+  rows: number,
+  columns: number,
+  dtype: View['dtype'],
+): View {
   const flat = c.b.psum('conv', channels, images * rows * columns, dtype === 'i8' ? 'i32' : 'f32');
   return {
     ...flat,
-    axes: [{ n: channels, p: 1, f: 0 }, { n: images, p: 0, f: rows * columns }, { n: rows, p: 0, f: columns }, { n: columns, p: 0, f: 1 }],
+    axes: [
+      { n: channels, p: 1, f: 0 },
+      { n: images, p: 0, f: rows * columns },
+      { n: rows, p: 0, f: columns },
+      { n: columns, p: 0, f: 1 },
+    ],
   };
 }
 
@@ -74,11 +102,22 @@ type Packed = ReturnType<typeof packTaps>;
 type Stationary = (tap: number, k: number, kSize: number, m: number, mSize: number) => View[] | undefined;
 
 /** All taps of all channel ranges into one tile; the first to write covers the whole tile. */
-function accumulate(c: LowerContext, w: Window, packed: Packed, weights: Stationary, psum: View, t: Tile): void {
+function accumulate(
+  c: LowerContext,
+  w: Window,
+  packed: Packed,
+  weights: Stationary,
+  psum: View,
+  t: Tile,
+): void {
   const order = packed.taps
     .map((tap, i) => ({ i, ...packed.reach(tap, t.o, t.high, t.v, t.width) }))
     .filter((r) => r.rows > 0 && r.columns > 0);
-  order.sort((a, b) => Number(b.rows === t.high && b.columns === t.width) - Number(a.rows === t.high && a.columns === t.width) || a.i - b.i);
+  order.sort(
+    (a, b) =>
+      Number(b.rows === t.high && b.columns === t.width) -
+        Number(a.rows === t.high && a.columns === t.width) || a.i - b.i,
+  );
   let start = true;
   for (const r of order) {
     const depth = (packed.taps[r.i]?.members.length ?? 1) * packed.channels;
@@ -86,7 +125,12 @@ function accumulate(c: LowerContext, w: Window, packed: Packed, weights: Station
       const size = Math.min(128, depth - k);
       const pairs = weights(r.i, k, size, t.m, t.channels);
       if (pairs === undefined) continue;
-      const moving = sliceView(packed.source, [t.n, k, r.inRow, r.inColumn], [t.some, size, r.rows, r.columns], [1, 1, w.stride.h, w.stride.w]);
+      const moving = sliceView(
+        packed.source,
+        [t.n, k, r.inRow, r.inColumn],
+        [t.some, size, r.rows, r.columns],
+        [1, 1, w.stride.h, w.stride.w],
+      );
       const dst = sliceView(psum, [0, 0, r.row, r.column], [t.channels, t.some, r.rows, r.columns]);
       for (const [left, right] of exactPairs(pairs, packed.parts(permuteView(moving, [1, 0, 2, 3])))) {
         c.b.matmul(singleAp(dst), singleAp(left), singleAp(right), start);
@@ -115,7 +159,13 @@ class WeightCache {
 const ROW_BYTES = 2048;
 
 /** Stationary operands by group of taps, input channels and output channels; undefined where they are all zero. */
-function stationary(c: LowerContext, source: Value | Constant, w: Window, groups: readonly (readonly number[])[], dtype: View['dtype']): Stationary {
+function stationary(
+  c: LowerContext,
+  source: Value | Constant,
+  w: Window,
+  groups: readonly (readonly number[])[],
+  dtype: View['dtype'],
+): Stationary {
   const constant = 'recipe' in source ? source : constantOf(source);
   if (constant === undefined) return computedWeights(c, source as Value, w, groups);
   const dense = w.groups > 1 ? blockDiagonal(constant, w) : constant;
@@ -124,7 +174,13 @@ function stationary(c: LowerContext, source: Value | Constant, w: Window, groups
 }
 
 /** All taps of a range of output channels in one weight [C, taps, M range]: loaded and given back range by range. */
-function tapByTap(c: LowerContext, dense: Constant, w: Window, groups: readonly (readonly number[])[], dtype: View['dtype']): Stationary {
+function tapByTap(
+  c: LowerContext,
+  dense: Constant,
+  w: Window,
+  groups: readonly (readonly number[])[],
+  dtype: View['dtype'],
+): Stationary {
   const taps = w.kernel.h * w.kernel.w;
   const size = CHIP_DTYPE_BYTES[dtype];
   const step = Math.max(128, Math.ceil(ROW_BYTES / (taps * size) / 128) * 128);
@@ -135,8 +191,17 @@ function tapByTap(c: LowerContext, dense: Constant, w: Window, groups: readonly 
     let views = ranges.get(first);
     if (views === undefined) {
       const width = Math.min(step, w.out.c - first);
-      const part = applied('slice', { starts: [first, 0, 0], sizes: [width, w.in.c, taps], steps: [1, 1, 1] }, flatWeights(dense, w), [width, w.in.c, taps]);
-      views = stationaryParts(c, applied('transpose', { perm: [1, 2, 0] }, part, [w.in.c, taps, width]), dtype);
+      const part = applied(
+        'slice',
+        { starts: [first, 0, 0], sizes: [width, w.in.c, taps], steps: [1, 1, 1] },
+        flatWeights(dense, w),
+        [width, w.in.c, taps],
+      );
+      views = stationaryParts(
+        c,
+        applied('transpose', { perm: [1, 2, 0] }, part, [w.in.c, taps, width]),
+        dtype,
+      );
       ranges.set(first, views);
     }
     const tap = groups[group]?.[0] ?? 0;
@@ -148,13 +213,25 @@ function tapByTap(c: LowerContext, dense: Constant, w: Window, groups: readonly 
 }
 
 /** For each group of taps one weight [members x C, M]; there are few input channels, so all of it is small. */
-function packedTaps(c: LowerContext, dense: Constant, w: Window, groups: readonly (readonly number[])[], dtype: View['dtype']): Stationary {
+function packedTaps(
+  c: LowerContext,
+  dense: Constant,
+  w: Window,
+  groups: readonly (readonly number[])[],
+  dtype: View['dtype'],
+): Stationary {
   const perGroup = groups.map((members) => stationaryParts(c, tapRows(dense, w, members), dtype));
-  return (group, k, kSize, m, mSize) => (perGroup[group] ?? []).map((part) => sliceView(part, [k, m], [kSize, mSize]));
+  return (group, k, kSize, m, mSize) =>
+    (perGroup[group] ?? []).map((part) => sliceView(part, [k, m], [kSize, mSize]));
 }
 
 /** Weights that another node computes: input channels on partitions, taps one by one. */
-function computedWeights(c: LowerContext, value: Value, w: Window, groups: readonly (readonly number[])[]): Stationary {
+function computedWeights(
+  c: LowerContext,
+  value: Value,
+  w: Window,
+  groups: readonly (readonly number[])[],
+): Stationary {
   const made = flatPlanes(c.fetch(value, [1]), { n: w.out.c, c: w.in.c, h: w.kernel.h, w: w.kernel.w });
   return (group, k, kSize, m, mSize) => {
     const tap = groups[group]?.[0] ?? 0;
@@ -177,9 +254,15 @@ function flatWeights(weights: Constant, w: Window): Constant {
 /** The constant [members x C, M] of some taps. */
 function tapRows(weights: Constant, w: Window, members: readonly number[]): Constant {
   const flat = flatWeights(weights, w);
-  const one = (tap: number): Constant => applied('slice', { starts: [0, 0, tap], sizes: [w.out.c, w.in.c, 1], steps: [1, 1, 1] }, flat, [w.out.c, w.in.c, 1]);
+  const one = (tap: number): Constant =>
+    applied('slice', { starts: [0, 0, tap], sizes: [w.out.c, w.in.c, 1], steps: [1, 1, 1] }, flat, [
+      w.out.c,
+      w.in.c,
+      1,
+    ]);
   const picked: Constant = {
-    dtype: flat.dtype, shape: [w.out.c, w.in.c, members.length],
+    dtype: flat.dtype,
+    shape: [w.out.c, w.in.c, members.length],
     recipe: { kind: 'apply', op: 'concat', attrs: { axis: 2 }, inputs: members.map(one), result: 0 },
   };
   const turned = applied('transpose', { perm: [2, 1, 0] }, picked, [members.length, w.in.c, w.out.c]);

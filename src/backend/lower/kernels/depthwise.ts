@@ -1,10 +1,11 @@
 // Depthwise convolution: channels on partitions, no small DMA rows. On DVE each tap is one multiply-accumulate with the
 // channel's weight as a column; on PE the weights of a tap are a diagonal stationary operand. The cost model decides.
-import { constantOf, type Node, type Value } from '../../../ir/graph.js';
+
 import type { Constant } from '../../../ir/constant.js';
+import { constantOf, type Node, type Value } from '../../../ir/graph.js';
 import type { LowerContext } from '../context.js';
-import { permuteView, reshapeView, sliceAxis, sliceView, viewShape, type View } from '../view.js';
-import { activateWithBias, evictConvolution, type Epilogue } from './epilogue.js';
+import { permuteView, reshapeView, sliceAxis, sliceView, type View, viewShape } from '../view.js';
+import { activateWithBias, type Epilogue, evictConvolution } from './epilogue.js';
 import { flatPlanes, reachable, someTapCovers, type Window } from './window.js';
 
 /** Lowers on DVE where that is the cheaper engine and everything fits on chip; false: the caller takes PE. */
@@ -14,7 +15,8 @@ export function depthwise(c: LowerContext, node: Node, w: Window): boolean {
   const covered =
     someTapCovers(w.kernel.h, w.dilation.h, w.stride.h, w.low.h, w.in.h, w.out.h) &&
     someTapCovers(w.kernel.w, w.dilation.w, w.stride.w, w.low.w, w.in.w, w.out.w);
-  if (!covered || !c.fits(out, [1]) || c.bytesPerPartition(x, [1]) > c.budget() * 0.5 || c.dtype(x) === 'i8') return false;
+  if (!covered || !c.fits(out, [1]) || c.bytesPerPartition(x, [1]) > c.budget() * 0.5 || c.dtype(x) === 'i8')
+    return false;
   if (!dveIsCheaper(c, w, c.dtype(x))) return false;
   const constant = constantOf(node.inputs[1] as Value) as Constant;
   const taps = w.kernel.h * w.kernel.w;
@@ -22,15 +24,28 @@ export function depthwise(c: LowerContext, node: Node, w: Window): boolean {
   const input = flatPlanes(c.fetch(x, [1]), w.in);
   const home = flatPlanes(c.result(out, [1]), w.out);
   const epilogue: Epilogue = { c, node, w, image: 0 };
-  const finish = node.attrs.bias === true || node.attrs.residual === true || String(node.attrs.act ?? '') !== '' || home.dtype !== 'f32';
+  const finish =
+    node.attrs.bias === true ||
+    node.attrs.residual === true ||
+    String(node.attrs.act ?? '') !== '' ||
+    home.dtype !== 'f32';
   const sum = finish ? c.b.sbuf('depthwise', 'f32', viewShape(home), [1]) : home;
   accumulateTaps(c, w, sum, input, weights);
   if (!finish) return true;
   for (let m = 0; m < w.out.c; m += 128) {
     const channels = Math.min(128, w.out.c - m);
     const part = (v: View): View => permuteView(sliceAxis(v, 1, m, channels), [1, 0, 2, 3]);
-    if (node.attrs.residual === true || node.attrs.bias === true) evictConvolution(epilogue, part(home), part(sum), { m, n: 0, o: 0, v: 0 });
-    else activateWithBias(c, part(home), part(sum), undefined, String(node.attrs.act ?? ''), Number(node.attrs.alpha ?? 0));
+    if (node.attrs.residual === true || node.attrs.bias === true)
+      evictConvolution(epilogue, part(home), part(sum), { m, n: 0, o: 0, v: 0 });
+    else
+      activateWithBias(
+        c,
+        part(home),
+        part(sum),
+        undefined,
+        String(node.attrs.act ?? ''),
+        Number(node.attrs.alpha ?? 0),
+      );
   }
   return true;
 }
@@ -58,7 +73,12 @@ function accumulateTaps(c: LowerContext, w: Window, sum: View, input: View, weig
   taps.sort((a, b) => Number(isFull(b)) - Number(isFull(a)) || a.t - b.t);
   taps.forEach((r, i) => {
     const size = [w.out.n, w.out.c, r.rows, r.columns];
-    const from = sliceView(input, [0, 0, r.row * w.stride.h + r.offsetH, r.column * w.stride.w + r.offsetW], size, [1, 1, w.stride.h, w.stride.w]);
+    const from = sliceView(
+      input,
+      [0, 0, r.row * w.stride.h + r.offsetH, r.column * w.stride.w + r.offsetW],
+      size,
+      [1, 1, w.stride.h, w.stride.w],
+    );
     const to = sliceView(sum, [0, 0, r.row, r.column], size);
     const column = reshapeView(sliceAxis(weights, 1, r.t, 1), [1, w.out.c, 1, 1]) as View;
     if (i === 0) c.b.tensorScalar('multiply', to, from, column);

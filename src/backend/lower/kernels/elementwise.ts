@@ -1,15 +1,15 @@
 // Element-wise operators: every operand in one layout, one or two instructions an access pattern. The layout is that of the
 // largest operand on chip, else what consumers want. Tensors too large for the chip are streamed from DRAM in chunks.
 import { bug } from '../../../base/diagnostic.js';
-import type { ActFunction, AluOp } from '../../../isa/functions.js';
 import { constantOf, type Node, type Value } from '../../../ir/graph.js';
 import { elementCount } from '../../../ir/type.js';
+import type { ActFunction, AluOp } from '../../../isa/functions.js';
 import { scalarConstant } from '../../scalar.js';
 import type { LowerContext } from '../context.js';
 import { defaultPartition } from '../context.js';
 import type { Kernel } from '../kernel.js';
 import { laneAxes, move } from '../move.js';
-import { broadcastView, sliceView, viewShape, type View } from '../view.js';
+import { broadcastView, sliceView, type View, viewShape } from '../view.js';
 
 /** What an element-wise kernel emits for one chunk: dst and operands share shape and partitions (operands may have strides 0). */
 type Emit = (dst: View, operands: readonly Operand[]) => void;
@@ -51,7 +51,10 @@ function operand(c: LowerContext, v: Value, shape: readonly number[], partition:
       return made;
     },
     get column() {
-      return scalar === undefined && this.view.axes.every((a, i) => partition.includes(i) || a.n === 1 || a.f === 0);
+      return (
+        scalar === undefined &&
+        this.view.axes.every((a, i) => partition.includes(i) || a.n === 1 || a.f === 0)
+      );
     },
   };
 }
@@ -88,19 +91,34 @@ function isWanted(c: LowerContext, v: Value, lanes: readonly number[]): boolean 
 }
 
 /** Whether the operands that are still in DRAM may lie on chip as a whole beside the result. */
-function loadable(c: LowerContext, inputs: readonly Value[], out: Value, partition: readonly number[]): boolean {
+function loadable(
+  c: LowerContext,
+  inputs: readonly Value[],
+  out: Value,
+  partition: readonly number[],
+): boolean {
   const rank = c.shape(out).length;
   let bytes = c.bytesPerPartition(out, partition);
   for (const v of inputs) {
     if (constantOf(v) !== undefined || c.places(v).some((p) => p.space === 'sbuf')) continue;
     const lead = rank - c.shape(v).length;
-    bytes += c.bytesPerPartition(v, partition.flatMap((i) => (i >= lead ? [i - lead] : [])));
+    bytes += c.bytesPerPartition(
+      v,
+      partition.flatMap((i) => (i >= lead ? [i - lead] : [])),
+    );
   }
   return bytes <= c.b.target.sbufPartitionBytes * 0.7;
 }
 
 /** From DRAM in chunks of the axes that stay within partitions; the result stays on chip with `onChip` on partitions, or goes to DRAM. */
-function streamed(c: LowerContext, node: Node, out: Value, shape: readonly number[], emit: Emit, onChip: readonly number[] | undefined): void {
+function streamed(
+  c: LowerContext,
+  node: Node,
+  out: Value,
+  shape: readonly number[],
+  emit: Emit,
+  onChip: readonly number[] | undefined,
+): void {
   const partition = onChip ?? defaultPartition(shape);
   const rows = partition.reduce((n, i) => n * (shape[i] ?? 1), 1);
   const perRow = elementCount(shape) / rows;
@@ -146,14 +164,48 @@ function streamed(c: LowerContext, node: Node, out: Value, shape: readonly numbe
 // ---- unary --------------------------------------------------------------------------------------------------------
 
 const ACT_UNARY: Readonly<Record<string, ActFunction>> = {
-  exp: 'exp', log: 'ln', sqrt: 'sqrt', rsqrt: 'rsqrt', square: 'square', abs: 'abs', sign: 'sign', relu: 'relu',
-  sigmoid: 'sigmoid', tanh: 'tanh', silu: 'silu', gelu: 'gelu', gelu_tanh: 'gelu_tanh', softplus: 'softplus', mish: 'mish', erf: 'erf',
-  sin: 'sin', cos: 'cos', tan: 'tan', asin: 'asin', acos: 'acos', atan: 'atan', sinh: 'sinh', cosh: 'cosh', asinh: 'asinh',
-  acosh: 'acosh', atanh: 'atanh', floor: 'floor', ceil: 'ceil', round: 'round', trunc: 'trunc', exp2: 'exp2', log2: 'log2',
-  log1p: 'log1p', expm1: 'expm1', reciprocal: 'reciprocal', leaky_relu: 'leaky_relu', elu: 'elu',
+  exp: 'exp',
+  log: 'ln',
+  sqrt: 'sqrt',
+  rsqrt: 'rsqrt',
+  square: 'square',
+  abs: 'abs',
+  sign: 'sign',
+  relu: 'relu',
+  sigmoid: 'sigmoid',
+  tanh: 'tanh',
+  silu: 'silu',
+  gelu: 'gelu',
+  gelu_tanh: 'gelu_tanh',
+  softplus: 'softplus',
+  mish: 'mish',
+  erf: 'erf',
+  sin: 'sin',
+  cos: 'cos',
+  tan: 'tan',
+  asin: 'asin',
+  acos: 'acos',
+  atan: 'atan',
+  sinh: 'sinh',
+  cosh: 'cosh',
+  asinh: 'asinh',
+  acosh: 'acosh',
+  atanh: 'atanh',
+  floor: 'floor',
+  ceil: 'ceil',
+  round: 'round',
+  trunc: 'trunc',
+  exp2: 'exp2',
+  log2: 'log2',
+  log1p: 'log1p',
+  expm1: 'expm1',
+  reciprocal: 'reciprocal',
+  leaky_relu: 'leaky_relu',
+  elu: 'elu',
 };
 
-const isInt = (v: View): boolean => !['f32', 'bf16', 'f16', 'f8e4m3fn', 'f8e4m3fnuz', 'f8e5m2', 'f8e5m2fnuz'].includes(v.dtype);
+const isInt = (v: View): boolean =>
+  !['f32', 'bf16', 'f16', 'f8e4m3fn', 'f8e4m3fnuz', 'f8e5m2', 'f8e5m2fnuz'].includes(v.dtype);
 
 const isUnsigned = (v: View): boolean => v.dtype.startsWith('u') || v.dtype === 'bool';
 
@@ -197,11 +249,18 @@ const INTEGER_UNARY: Readonly<Record<string, (c: LowerContext, dst: View, src: V
 const neg: Kernel = (c, node) =>
   elementwise(c, node, (dst, [x]) => {
     const src = (x as Operand).view;
-    c.b.tensorScalar('multiply', dst, src, -1, { integer: isInt(src), exact: node.outputs[0]?.type.dtype === 'i64' });
+    c.b.tensorScalar('multiply', dst, src, -1, {
+      integer: isInt(src),
+      exact: node.outputs[0]?.type.dtype === 'i64',
+    });
   });
 
-const not: Kernel = (c, node) => elementwise(c, node, (dst, [x]) => c.b.tensorScalar('eq', dst, (x as Operand).view, 0, { integer: true }));
-const bitnot: Kernel = (c, node) => elementwise(c, node, (dst, [x]) => c.b.tensorScalar('xor', dst, (x as Operand).view, -1, { integer: true }));
+const not: Kernel = (c, node) =>
+  elementwise(c, node, (dst, [x]) => c.b.tensorScalar('eq', dst, (x as Operand).view, 0, { integer: true }));
+const bitnot: Kernel = (c, node) =>
+  elementwise(c, node, (dst, [x]) =>
+    c.b.tensorScalar('xor', dst, (x as Operand).view, -1, { integer: true }),
+  );
 const isnan: Kernel = (c, node) =>
   elementwise(c, node, (dst, [x]) => c.b.tensorTensor('ne', dst, (x as Operand).view, (x as Operand).view));
 const isinf: Kernel = (c, node) =>
@@ -214,11 +273,22 @@ const isinf: Kernel = (c, node) =>
       const magnitude = c.b.sbuf('magnitude', 'f32', viewShape(src), laneAxes(dst));
       c.b.scalarTensorTensor('multiply', 'max', magnitude, src, -1, src);
       c.b.tensorScalar('eq', dst, magnitude, Number.POSITIVE_INFINITY);
-    } else c.b.tensorScalar('eq', dst, src, up ? Number.POSITIVE_INFINITY : down ? Number.NEGATIVE_INFINITY : Number.NaN);
+    } else
+      c.b.tensorScalar(
+        'eq',
+        dst,
+        src,
+        up ? Number.POSITIVE_INFINITY : down ? Number.NEGATIVE_INFINITY : Number.NaN,
+      );
   });
 
 /** Largest finite value of the 8-bit floats, which a saturating cast stops at. */
-const LARGEST: Readonly<Record<string, number>> = { f8e4m3fn: 448, f8e4m3fnuz: 240, f8e5m2: 57344, f8e5m2fnuz: 57344 };
+const LARGEST: Readonly<Record<string, number>> = {
+  f8e4m3fn: 448,
+  f8e4m3fnuz: 240,
+  f8e5m2: 57344,
+  f8e5m2fnuz: 57344,
+};
 /** Bits of the integers that take a whole byte on chip. */
 const SUB_BYTE: Readonly<Record<string, number>> = { i4: 4, u4: 4, i2: 2, u2: 2 };
 
@@ -235,7 +305,11 @@ const cast: Kernel = (c, node) =>
       // Wrapping to few bits: left so that they are on top, then back with or without the sign.
       const wide = c.b.sbuf('wide', 'i32', viewShape(dst), laneAxes(dst));
       c.b.copy(wide, src, { engine: 'dve' });
-      c.b.tensorScalar('shl', wide, wide, 32 - bits, { op1: to.startsWith('i') ? 'sar' : 'shr', s1: 32 - bits, integer: true });
+      c.b.tensorScalar('shl', wide, wide, 32 - bits, {
+        op1: to.startsWith('i') ? 'sar' : 'shr',
+        s1: 32 - bits,
+        integer: true,
+      });
       c.b.copy(dst, wide, { engine: 'dve' });
     } else c.b.copy(dst, src);
   });
@@ -251,9 +325,29 @@ function floats(c: LowerContext, src: View, dst: View): View {
 // ---- binary -------------------------------------------------------------------------------------------------------
 
 const ALU_BINARY: Readonly<Record<string, AluOp>> = {
-  add: 'add', sub: 'subtract', mul: 'multiply', div: 'divide', max: 'max', min: 'min', pow: 'pow', fmod: 'mod', mod: 'floormod',
-  eq: 'eq', ne: 'ne', lt: 'lt', le: 'le', gt: 'gt', ge: 'ge', and: 'logical_and', or: 'logical_or', xor: 'logical_xor',
-  bitand: 'and', bitor: 'or', bitxor: 'xor', shl: 'shl', shr: 'shr',
+  add: 'add',
+  sub: 'subtract',
+  mul: 'multiply',
+  div: 'divide',
+  max: 'max',
+  min: 'min',
+  pow: 'pow',
+  fmod: 'mod',
+  mod: 'floormod',
+  eq: 'eq',
+  ne: 'ne',
+  lt: 'lt',
+  le: 'le',
+  gt: 'gt',
+  ge: 'ge',
+  and: 'logical_and',
+  or: 'logical_or',
+  xor: 'logical_xor',
+  bitand: 'and',
+  bitor: 'or',
+  bitxor: 'xor',
+  shl: 'shl',
+  shr: 'shr',
 };
 
 const binary: Kernel = (c, node) => {
@@ -265,20 +359,29 @@ const binary: Kernel = (c, node) => {
     if (op === undefined) throw bug('E1330', `no ALU operation for ${node.op}`);
     const exact = node.outputs[0]?.type.dtype === 'i64' && ['add', 'sub', 'mul'].includes(node.op);
     const integer = isInt(a.scalar === undefined ? a.view : b.view);
-    if (b.scalar !== undefined && a.scalar === undefined) c.b.tensorScalar(op, dst, a.view, b.scalar, { integer, exact });
-    else if (a.scalar !== undefined && b.scalar === undefined) c.b.tensorScalar(op, dst, b.view, a.scalar, { integer, exact, reverse0: true });
+    if (b.scalar !== undefined && a.scalar === undefined)
+      c.b.tensorScalar(op, dst, a.view, b.scalar, { integer, exact });
+    else if (a.scalar !== undefined && b.scalar === undefined)
+      c.b.tensorScalar(op, dst, b.view, a.scalar, { integer, exact, reverse0: true });
     else if (b.column && !a.column) c.b.tensorScalar(op, dst, a.view, b.view, { exact });
     else if (a.column && !b.column) c.b.tensorScalar(op, dst, b.view, a.view, { exact, reverse0: true });
     else c.b.tensorTensor(op, dst, a.view, b.view, { exact });
   });
 };
 
-
 const where: Kernel = (c, node) =>
-  elementwise(c, node, (dst, [m, x, y]) => c.b.select(dst, (m as Operand).view, (x as Operand).view, (y as Operand).view));
+  elementwise(c, node, (dst, [m, x, y]) =>
+    c.b.select(dst, (m as Operand).view, (x as Operand).view, (y as Operand).view),
+  );
 
 export const ELEMENTWISE: Readonly<Record<string, Kernel>> = {
   ...Object.fromEntries(Object.keys(ACT_UNARY).map((op) => [op, unary])),
   ...Object.fromEntries(Object.keys(ALU_BINARY).map((op) => [op, binary])),
-  neg, not, bitnot, isnan, isinf, cast, where,
+  neg,
+  not,
+  bitnot,
+  isnan,
+  isinf,
+  cast,
+  where,
 };

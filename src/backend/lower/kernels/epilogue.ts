@@ -1,9 +1,10 @@
 // Eviction of a convolution tile from PSUM: bias, residual and activation on the way.
-import type { ActFunction } from '../../../isa/functions.js';
+
 import type { Node, Value } from '../../../ir/graph.js';
+import type { ActFunction } from '../../../isa/functions.js';
 import type { LowerContext } from '../context.js';
 import { move } from '../move.js';
-import { permuteView, reshapeView, sliceAxis, sliceView, viewShape, type View } from '../view.js';
+import { permuteView, reshapeView, sliceAxis, sliceView, type View, viewShape } from '../view.js';
 import { flatPlanes, type Window } from './window.js';
 
 export interface Epilogue {
@@ -45,10 +46,20 @@ export function evictConvolution(e: Epilogue, dst: View, source: View, at: TileP
 }
 
 /** The cheapest instruction for act(x + bias). */
-export function activateWithBias(c: LowerContext, dst: View, source: View, bias: View | undefined, act: string, alpha: number): void {
-  if (act !== '' && act !== 'relu') c.b.activate(act as ActFunction, dst, source, { alpha, ...(bias && { bias }) });
-  else if (c.b.lessBusy() === 'act') c.b.activate(act === '' ? 'copy' : 'relu', dst, source, bias ? { bias } : {});
-  else if (bias !== undefined) c.b.tensorScalar('add', dst, source, bias, act === 'relu' ? { op1: 'max', s1: 0 } : {});
+export function activateWithBias(
+  c: LowerContext,
+  dst: View,
+  source: View,
+  bias: View | undefined,
+  act: string,
+  alpha: number,
+): void {
+  if (act !== '' && act !== 'relu')
+    c.b.activate(act as ActFunction, dst, source, { alpha, ...(bias && { bias }) });
+  else if (c.b.lessBusy() === 'act')
+    c.b.activate(act === '' ? 'copy' : 'relu', dst, source, bias ? { bias } : {});
+  else if (bias !== undefined)
+    c.b.tensorScalar('add', dst, source, bias, act === 'relu' ? { op1: 'max', s1: 0 } : {});
   else if (act === 'relu') c.b.tensorScalar('max', dst, source, 0);
   else c.b.copy(dst, source, { engine: 'dve' });
 }
@@ -67,7 +78,9 @@ function residualTile(e: Epilogue, dst: View, at: TilePlace): View | undefined {
   const starts = [at.n + e.image, at.m, at.o, at.v];
   const sizes = [images, channels, rows, columns];
   const places = c.places(value);
-  const home = places.find((p) => p.space === 'sbuf' && p.p0 % 128 === 0 && p.axes[1]?.p === 1) ?? (places.some((p) => p.space === 'sbuf') ? c.fetch(value, [1]) : undefined);
+  const home =
+    places.find((p) => p.space === 'sbuf' && p.p0 % 128 === 0 && p.axes[1]?.p === 1) ??
+    (places.some((p) => p.space === 'sbuf') ? c.fetch(value, [1]) : undefined);
   if (home !== undefined) return permuteView(sliceView(flatPlanes(home, w.out), starts, sizes), [1, 0, 2, 3]);
   const loaded = c.b.sbuf(value.name, c.dtype(value), sizes, [1]);
   move(c.b, loaded, sliceView(flatPlanes(c.place(value), w.out), starts, sizes), c.mayCrossPe(value));

@@ -1,7 +1,8 @@
 // Elements and rows chosen by computed numbers: one indirect transfer gathers or scatters rows of DRAM by a vector of row
 // numbers, which DVE computes. Indices known when compiling become slices.
-import { constantOf, type Node, type Value } from '../../../ir/graph.js';
+
 import type { Constant } from '../../../ir/constant.js';
+import { constantOf, type Node, type Value } from '../../../ir/graph.js';
 import { elementCount, rowMajorStrides } from '../../../ir/type.js';
 import { CHIP_DTYPE_BYTES } from '../../../isa/operands.js';
 import { constantNumbers } from '../../../ops/evaluate.js';
@@ -9,7 +10,7 @@ import type { Buffer, BufferDescriptor, BufferDmaSide } from '../buffer.js';
 import { defaultPartition, type LowerContext } from '../context.js';
 import type { Kernel } from '../kernel.js';
 import { move } from '../move.js';
-import { dramView, reshapeView, sliceView, viewShape, type View } from '../view.js';
+import { dramView, reshapeView, sliceView, type View, viewShape } from '../view.js';
 import { gatherByPe } from './one-hot.js';
 import { destination, nearest, rowMajor } from './shape.js';
 
@@ -34,17 +35,42 @@ const ELEMENT = (size: number): 1 | 2 | 4 | 8 => size as 1 | 2 | 4 | 8;
  * The `run` elements from element index[i] of `table` on, to row i of `dense`; or back (`scatter`). Indices are checked
  * against the table's `total` elements.
  */
-function indirect(c: LowerContext, table: View, dense: View, rows: RowNumbers, run: number, scatter: boolean, total: number, first = 0, count = rows.count): void {
+function indirect(
+  c: LowerContext,
+  table: View,
+  dense: View,
+  rows: RowNumbers,
+  run: number,
+  scatter: boolean,
+  total: number,
+  first = 0,
+  count = rows.count,
+): void {
   const size = CHIP_DTYPE_BYTES[table.dtype];
   const side = (view: View, chosen: boolean): BufferDmaSide => ({
-    space: 'dram', variable: 0, offset: view.f0 * size, partition: 0, partitionDim: -1, reg: -1,
-    counts: [count, 1, 1, run], strides: [chosen ? size : run * size, 0, 0, size], buffer: view.panels[0] as Buffer,
+    space: 'dram',
+    variable: 0,
+    offset: view.f0 * size,
+    partition: 0,
+    partitionDim: -1,
+    reg: -1,
+    counts: [count, 1, 1, run],
+    strides: [chosen ? size : run * size, 0, 0, size],
+    buffer: view.panels[0] as Buffer,
   });
   const descriptor: BufferDescriptor = {
     elementBytes: ELEMENT(size),
     src: side(scatter ? dense : table, !scatter),
     dst: side(scatter ? table : dense, scatter),
-    indirect: { side: scatter ? 'dst' : 'src', space: 'dram', variable: 0, partition: 0, offset: first * 4, bound: total - run + 1, add: 0 },
+    indirect: {
+      side: scatter ? 'dst' : 'src',
+      space: 'dram',
+      variable: 0,
+      partition: 0,
+      offset: first * 4,
+      bound: total - run + 1,
+      add: 0,
+    },
     indexBuffer: rows.buffer,
   };
   c.b.transfer([descriptor]);
@@ -94,7 +120,14 @@ const gather: Kernel = (c, node) => {
 };
 
 /** Runs of evenly spaced indices are slices. */
-function gatherKnown(c: LowerContext, node: Node, x: Value, out: Value, axis: number, index: readonly number[]): void {
+function gatherKnown(
+  c: LowerContext,
+  node: Node,
+  x: Value,
+  out: Value,
+  axis: number,
+  index: readonly number[],
+): void {
   const shape = c.shape(x);
   const flat = [...shape.slice(0, axis), index.length, ...shape.slice(axis + 1)];
   const runs = evenRuns(index.map((i) => (i < 0 ? i + (shape[axis] ?? 0) : i)));
@@ -115,7 +148,11 @@ function gatherKnown(c: LowerContext, node: Node, x: Value, out: Value, axis: nu
   const dst = target ?? c.b.sbuf(out.name, c.dtype(out), flat, defaultPartition(flat));
   let at = 0;
   for (const run of runs) {
-    const to = sliceView(dst, flat.map((_, i) => (i === axis ? at : 0)), flat.map((n, i) => (i === axis ? run.count : n)));
+    const to = sliceView(
+      dst,
+      flat.map((_, i) => (i === axis ? at : 0)),
+      flat.map((n, i) => (i === axis ? run.count : n)),
+    );
     move(c.b, to, piece(nearest(c, x, to), axis, run), c.mayCrossPe(x));
     at += run.count;
   }
@@ -129,7 +166,12 @@ interface Run {
 }
 
 function piece(v: View, axis: number, run: Run): View {
-  return sliceView(v, v.axes.map((_, i) => (i === axis ? run.start : 0)), v.axes.map((a, i) => (i === axis ? run.count : a.n)), v.axes.map((_, i) => (i === axis ? run.step : 1)));
+  return sliceView(
+    v,
+    v.axes.map((_, i) => (i === axis ? run.start : 0)),
+    v.axes.map((a, i) => (i === axis ? run.count : a.n)),
+    v.axes.map((_, i) => (i === axis ? run.step : 1)),
+  );
 }
 
 function evenRuns(index: readonly number[]): Run[] {
@@ -173,7 +215,12 @@ function elementNumbers(c: LowerContext, index: Value, shape: readonly number[],
 }
 
 /** Row numbers of index tuples [..., K] into the axes of `shape` after `batch` leading ones. */
-function tupleNumbers(c: LowerContext, index: Value, shape: readonly number[], batch: number): { rows: View; run: number } {
+function tupleNumbers(
+  c: LowerContext,
+  index: Value,
+  shape: readonly number[],
+  batch: number,
+): { rows: View; run: number } {
   const own = c.shape(index);
   const depth = own.at(-1) ?? 1;
   const strides = rowMajorStrides(shape);
@@ -183,11 +230,17 @@ function tupleNumbers(c: LowerContext, index: Value, shape: readonly number[], b
   const source = c.fetch(index, partition);
   let sum: View | undefined;
   for (let k = 0; k < depth; k++) {
-    const column = sliceView(source, own.map((_, i) => (i === own.length - 1 ? k : 0)), [...lead, 1]);
+    const column = sliceView(
+      source,
+      own.map((_, i) => (i === own.length - 1 ? k : 0)),
+      [...lead, 1],
+    );
     const flat: View = { ...column, axes: column.axes.slice(0, -1) };
     const next = c.b.sbuf('rows', 'i32', lead, partition);
-    if (sum === undefined) c.b.tensorScalar('multiply', next, flat, strides[batch + k] ?? 1, { integer: true });
-    else c.b.scalarTensorTensor('multiply', 'add', next, flat, strides[batch + k] ?? 1, sum, { integer: true });
+    if (sum === undefined)
+      c.b.tensorScalar('multiply', next, flat, strides[batch + k] ?? 1, { integer: true });
+    else
+      c.b.scalarTensorTensor('multiply', 'add', next, flat, strides[batch + k] ?? 1, sum, { integer: true });
     sum = next;
   }
   if (batch === 0 || sum === undefined) return { rows: sum as View, run };
@@ -220,7 +273,15 @@ function copyInDram(c: LowerContext, x: Value, out: Value): View {
 const REDUCTIONS = { add: 'add', mul: 'multiply', max: 'max', min: 'min' } as const;
 
 /** Writes rows of updates into home; a reduction reads, combines and writes one row after another, since numbers may repeat. */
-function scatterRows(c: LowerContext, node: Node, home: View, updates: View, rows: RowNumbers, run: number, total: number): void {
+function scatterRows(
+  c: LowerContext,
+  node: Node,
+  home: View,
+  updates: View,
+  rows: RowNumbers,
+  run: number,
+  total: number,
+): void {
   const reduction = String(node.attrs.reduction ?? 'none');
   if (reduction === 'none') {
     indirect(c, home, updates, rows, run, true, total);
@@ -262,7 +323,12 @@ const scatterElements: Kernel = (c, node) => {
 };
 
 /** First elements of the rows of a box whose corner is computed: corner clamped so that the box lies inside. */
-function boxRows(c: LowerContext, starts: Value, shape: readonly number[], sizes: readonly number[]): RowNumbers {
+function boxRows(
+  c: LowerContext,
+  starts: Value,
+  shape: readonly number[],
+  sizes: readonly number[],
+): RowNumbers {
   const strides = rowMajorStrides(shape);
   const corner = c.fetch(starts, []);
   let sum: View | undefined;
@@ -290,7 +356,10 @@ function boxRows(c: LowerContext, starts: Value, shape: readonly number[], sizes
   const bytes = new Uint8Array(addend.buffer);
   const constant: Constant = { dtype: 'i32', shape: [count], recipe: { kind: 'bytes', bytes }, cache: bytes };
   const rows = c.b.sbuf('rows', 'i32', [count], []);
-  c.b.tensorTensor('add', rows, c.weight(constant, [], 'i32'), { ...(sum as View), axes: [{ n: count, p: 0, f: 0 }] });
+  c.b.tensorTensor('add', rows, c.weight(constant, [], 'i32'), {
+    ...(sum as View),
+    axes: [{ n: count, p: 0, f: 0 }],
+  });
   return rowNumbers(c, rows);
 }
 
@@ -315,6 +384,11 @@ const dynamicUpdateSlice: Kernel = (c, node) => {
 };
 
 export const INDEXING: Readonly<Record<string, Kernel>> = {
-  gather, gather_elements: gatherElements, gather_nd: gatherNd, scatter_nd: scatterNd, scatter_elements: scatterElements,
-  dynamic_slice: dynamicSlice, dynamic_update_slice: dynamicUpdateSlice,
+  gather,
+  gather_elements: gatherElements,
+  gather_nd: gatherNd,
+  scatter_nd: scatterNd,
+  scatter_elements: scatterElements,
+  dynamic_slice: dynamicSlice,
+  dynamic_update_slice: dynamicUpdateSlice,
 };

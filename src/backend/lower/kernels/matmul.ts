@@ -1,14 +1,33 @@
 // matmul: contraction on partitions. The result may have either its rows or its columns on partitions: whichever the
 // consumers want decides which operand is stationary. Bias and activation ride on the eviction from PSUM.
-import type { ActFunction } from '../../../isa/functions.js';
+
 import type { Constant } from '../../../ir/constant.js';
 import { constantOf, type Node, type Value } from '../../../ir/graph.js';
 import { elementCount } from '../../../ir/type.js';
+import type { ActFunction } from '../../../isa/functions.js';
 import { CHIP_DTYPE_BYTES } from '../../../isa/operands.js';
 import type { LowerContext } from '../context.js';
-import { BANK_COLUMNS, contractible, type Epilogue, exactPairs, gemm, product, SIDE_BY_SIDE, stationaryParts, threeParts } from '../gemm.js';
+import {
+  BANK_COLUMNS,
+  contractible,
+  type Epilogue,
+  exactPairs,
+  gemm,
+  product,
+  SIDE_BY_SIDE,
+  stationaryParts,
+  threeParts,
+} from '../gemm.js';
 import type { Kernel } from '../kernel.js';
-import { broadcastView, permuteView, reshapeView, sliceAxis, sliceView, viewShape, type View } from '../view.js';
+import {
+  broadcastView,
+  permuteView,
+  reshapeView,
+  sliceAxis,
+  sliceView,
+  type View,
+  viewShape,
+} from '../view.js';
 
 const matmul: Kernel = (c, node) => {
   const [a, b] = node.inputs as [Value, Value];
@@ -30,13 +49,22 @@ function linear(c: LowerContext, node: Node, a: Value, b: Value, out: Value): vo
   const rows = elementCount(shape) / n;
   const left = matrix(c, c.fetch(a, [rankA - 1]), k, rows, rankA - 1);
   const wanted = c.plan.wanted.get(out);
-  const byColumns = wanted === undefined ? n >= 64 || rows > 128 : wanted.includes(rank - 1) || (rows < 32 && n >= 128);
+  const byColumns =
+    wanted === undefined ? n >= 64 || rows > 128 : wanted.includes(rank - 1) || (rows < 32 && n >= 128);
   const bias = node.attrs.bias === true ? (node.inputs[2] as Value) : undefined;
   if (byColumns) {
     const home = c.result(out, [rank - 1]);
     const target = matrix(c, home, n, rows, rank - 1);
     const column = bias && reshapeView(c.fetch(bias, [0]), [n, 1]);
-    const done: Epilogue = (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, column && sliceAxis(column, 0, s, psum.axes[0]?.n ?? 1), undefined);
+    const done: Epilogue = (psum, s, v) =>
+      evict(
+        c,
+        node,
+        cut(target, psum, s, v),
+        psum,
+        column && sliceAxis(column, 0, s, psum.axes[0]?.n ?? 1),
+        undefined,
+      );
     const weights = constantOf(b);
     if (weights === undefined) gemm(c, matrix(c, c.fetch(b, [rankB - 2]), k, n, rankB - 2), left, done);
     else byRanges(c, weights, k, n, left, done);
@@ -46,7 +74,8 @@ function linear(c: LowerContext, node: Node, a: Value, b: Value, out: Value): vo
   const home = c.result(out, lanes);
   const target = reshapeView(home, [rows, n]) as View;
   const row = bias && (reshapeView(c.fetchBroadcast(bias, shape, lanes), [rows, n]) ?? undefined);
-  const done: Epilogue = (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, undefined, row && cut(row, psum, s, v));
+  const done: Epilogue = (psum, s, v) =>
+    evict(c, node, cut(target, psum, s, v), psum, undefined, row && cut(row, psum, s, v));
   const weights = constantOf(b);
   if (weights === undefined) {
     gemm(c, left, matrix(c, c.fetch(b, [rankB - 2]), k, n, rankB - 2), done);
@@ -57,7 +86,13 @@ function linear(c: LowerContext, node: Node, a: Value, b: Value, out: Value): vo
   const stationaries = left.dtype === 'f32' && !c.b.target.peFp32 ? threeParts(c, left) : [left];
   for (let v = 0; v < n; v += BANK_COLUMNS) {
     const pairs = exactPairs(stationaries, ranges(v, Math.min(BANK_COLUMNS, n - v)));
-    product(c, rows, (first, size) => pairs.map(([x]) => sliceAxis(x, 1, first, size)), pairs.map(([, y]) => y), (psum, s, w) => done(psum, s, v + w));
+    product(
+      c,
+      rows,
+      (first, size) => pairs.map(([x]) => sliceAxis(x, 1, first, size)),
+      pairs.map(([, y]) => y),
+      (psum, s, w) => done(psum, s, v + w),
+    );
   }
 }
 
@@ -65,18 +100,39 @@ function linear(c: LowerContext, node: Node, a: Value, b: Value, out: Value): vo
 const ROW_BYTES = 2048;
 
 /** Constant weights [k, n] by ranges of columns, each a few buffers that are given back after one use. */
-function weightRanges(c: LowerContext, weights: Constant, k: number, n: number, dtype: View['dtype'], step: number): (first: number, size: number) => View[] {
+function weightRanges(
+  c: LowerContext,
+  weights: Constant,
+  k: number,
+  n: number,
+  dtype: View['dtype'],
+  step: number,
+): (first: number, size: number) => View[] {
   const loaded = new Map<number, View[]>();
-  const flat: Constant = { dtype: weights.dtype, shape: [k, n], recipe: { kind: 'apply', op: 'reshape', attrs: { shape: [k, n] }, inputs: [weights], result: 0 } };
+  const flat: Constant = {
+    dtype: weights.dtype,
+    shape: [k, n],
+    recipe: { kind: 'apply', op: 'reshape', attrs: { shape: [k, n] }, inputs: [weights], result: 0 },
+  };
   return (first, size) => {
     const start = Math.floor(first / step) * step;
     let parts = loaded.get(start);
     if (parts === undefined) {
       const width = Math.min(step, n - start);
-      const range: Constant = n === width ? flat : {
-        dtype: flat.dtype, shape: [k, width],
-        recipe: { kind: 'apply', op: 'slice', attrs: { starts: [0, start], sizes: [k, width], steps: [1, 1] }, inputs: [flat], result: 0 },
-      };
+      const range: Constant =
+        n === width
+          ? flat
+          : {
+              dtype: flat.dtype,
+              shape: [k, width],
+              recipe: {
+                kind: 'apply',
+                op: 'slice',
+                attrs: { starts: [0, start], sizes: [k, width], steps: [1, 1] },
+                inputs: [flat],
+                result: 0,
+              },
+            };
       parts = stationaryParts(c, range, dtype);
       loaded.set(start, parts);
     }
@@ -85,18 +141,34 @@ function weightRanges(c: LowerContext, weights: Constant, k: number, n: number, 
 }
 
 /** Constant weights stationary, 128 columns at a time. */
-function byRanges(c: LowerContext, weights: Constant, k: number, n: number, left: View, done: Epilogue): void {
+function byRanges(
+  c: LowerContext,
+  weights: Constant,
+  k: number,
+  n: number,
+  left: View,
+  done: Epilogue,
+): void {
   // A range wider than the tiles that accumulate side by side is visited twice: only where all of its panels may stay.
   const wide = Math.max(128, Math.floor(ROW_BYTES / CHIP_DTYPE_BYTES[left.dtype] / 128) * 128);
   const panels = Math.ceil(k / 128) * ROW_BYTES;
   const step = panels <= c.b.target.sbufPartitionBytes * 0.15 ? wide : Math.min(wide, SIDE_BY_SIDE * 128);
   const ranges = weightRanges(c, weights, k, n, left.dtype, step);
   const movings = left.dtype === 'f32' && !c.b.target.peFp32 ? threeParts(c, left) : [left];
-  const pairs = exactPairs(movings.map((_, i) => i), movings.map((_, i) => i));
-  product(c, n, (first, size) => {
-    const parts = ranges(first, size);
-    return pairs.map(([i]) => parts[i] as View);
-  }, pairs.map(([, j]) => movings[j] as View), done);
+  const pairs = exactPairs(
+    movings.map((_, i) => i),
+    movings.map((_, i) => i),
+  );
+  product(
+    c,
+    n,
+    (first, size) => {
+      const parts = ranges(first, size);
+      return pairs.map(([i]) => parts[i] as View);
+    },
+    pairs.map(([, j]) => movings[j] as View),
+    done,
+  );
 }
 
 /** The view as [axis on partitions, everything else]; a layout whose other axes do not merge is copied dense. */
@@ -124,7 +196,10 @@ function batched(c: LowerContext, node: Node, a: Value, b: Value, out: Value): v
   const k = c.shape(a).at(-1) ?? 1;
   const wanted = c.plan.wanted.get(out);
   // Columns on partitions only where consumers want just them: heads side by side on partitions come from a transpose of rows.
-  const byColumns = wanted === undefined ? n >= 64 && m < 64 : wanted.includes(rank - 1) && wanted.every((i) => i === rank - 1 || (shape[i] ?? 1) === 1);
+  const byColumns =
+    wanted === undefined
+      ? n >= 64 && m < 64
+      : wanted.includes(rank - 1) && wanted.every((i) => i === rank - 1 || (shape[i] ?? 1) === 1);
   const home = c.result(out, [byColumns ? rank - 1 : rank - 2]);
   const left = operand(c, a, [...batch, m, k], true);
   const right = operand(c, b, [...batch, k, n], false);
@@ -139,9 +214,20 @@ function batched(c: LowerContext, node: Node, a: Value, b: Value, out: Value): v
     const add = addend && at(addend, index);
     if (byColumns) {
       const flipped = permuteView(target, [1, 0]);
-      gemm(c, r, permuteView(l, [1, 0]), (psum, s, v) => evict(c, node, cut(flipped, psum, s, v), psum, undefined, add && cut(permuteView(add, [1, 0]), psum, s, v)));
+      gemm(c, r, permuteView(l, [1, 0]), (psum, s, v) =>
+        evict(
+          c,
+          node,
+          cut(flipped, psum, s, v),
+          psum,
+          undefined,
+          add && cut(permuteView(add, [1, 0]), psum, s, v),
+        ),
+      );
     } else {
-      gemm(c, permuteView(l, [1, 0]), r, (psum, s, v) => evict(c, node, cut(target, psum, s, v), psum, undefined, add && cut(add, psum, s, v)));
+      gemm(c, permuteView(l, [1, 0]), r, (psum, s, v) =>
+        evict(c, node, cut(target, psum, s, v), psum, undefined, add && cut(add, psum, s, v)),
+      );
     }
   });
 }
@@ -155,7 +241,17 @@ function operand(c: LowerContext, v: Value, shape: readonly number[], left: bool
 }
 
 /** Operands as they lie where PE can contract every pair of slices, else both with the contraction on partitions from 0. */
-function agree(c: LowerContext, a: Value, b: Value, left: View, right: View, batch: readonly number[], m: number, k: number, n: number): [View, View] {
+function agree(
+  c: LowerContext,
+  a: Value,
+  b: Value,
+  left: View,
+  right: View,
+  batch: readonly number[],
+  m: number,
+  k: number,
+  n: number,
+): [View, View] {
   let fine = true;
   eachIndex(batch, (index) => {
     fine &&= contractible(permuteView(at(left, index), [1, 0]), at(right, index));
@@ -163,13 +259,20 @@ function agree(c: LowerContext, a: Value, b: Value, left: View, right: View, bat
   if (fine) return [left, right];
   const rankA = c.shape(a).length;
   const rankB = c.shape(b).length;
-  return [broadcastView(c.fetch(a, [rankA - 1]), [...batch, m, k]), broadcastView(c.fetch(b, [rankB - 2]), [...batch, k, n])];
+  return [
+    broadcastView(c.fetch(a, [rankA - 1]), [...batch, m, k]),
+    broadcastView(c.fetch(b, [rankB - 2]), [...batch, k, n]),
+  ];
 }
 
 /** The matrix of one batch index. */
 function at(v: View, index: readonly number[]): View {
   const rank = v.axes.length;
-  const one = sliceView(v, [...index, 0, 0], [...index.map(() => 1), v.axes[rank - 2]?.n ?? 1, v.axes[rank - 1]?.n ?? 1]);
+  const one = sliceView(
+    v,
+    [...index, 0, 0],
+    [...index.map(() => 1), v.axes[rank - 2]?.n ?? 1, v.axes[rank - 1]?.n ?? 1],
+  );
   return { ...one, axes: one.axes.slice(-2) };
 }
 
@@ -187,7 +290,14 @@ function eachIndex(shape: readonly number[], visit: (index: number[]) => void): 
 }
 
 /** dst = act(psum + bias): a column bias rides on ACT, a row bias is one addition on DVE. */
-export function evict(c: LowerContext, node: Node, dst: View, psum: View, column: View | undefined, row: View | undefined): void {
+export function evict(
+  c: LowerContext,
+  node: Node,
+  dst: View,
+  psum: View,
+  column: View | undefined,
+  row: View | undefined,
+): void {
   const act = String(node.attrs.act ?? '');
   const alpha = Number(node.attrs.alpha ?? 0);
   if (psum.dtype === 'i32') {
@@ -208,9 +318,12 @@ export function evict(c: LowerContext, node: Node, dst: View, psum: View, column
     c.b.activate(act as ActFunction, dst, placed, { alpha });
     return;
   }
-  if (act !== '' && act !== 'relu') c.b.activate(act as ActFunction, dst, psum, { alpha, ...(column && { bias: column }) });
-  else if (c.b.lessBusy() === 'act') c.b.activate(act === '' ? 'copy' : 'relu', dst, psum, column ? { bias: column } : {});
-  else if (column !== undefined) c.b.tensorScalar('add', dst, psum, column, act === 'relu' ? { op1: 'max', s1: 0 } : {});
+  if (act !== '' && act !== 'relu')
+    c.b.activate(act as ActFunction, dst, psum, { alpha, ...(column && { bias: column }) });
+  else if (c.b.lessBusy() === 'act')
+    c.b.activate(act === '' ? 'copy' : 'relu', dst, psum, column ? { bias: column } : {});
+  else if (column !== undefined)
+    c.b.tensorScalar('add', dst, psum, column, act === 'relu' ? { op1: 'max', s1: 0 } : {});
   else if (act === 'relu') c.b.tensorScalar('max', dst, psum, 0);
   else c.b.copy(dst, psum, { engine: 'dve' });
 }

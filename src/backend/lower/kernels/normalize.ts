@@ -5,21 +5,34 @@ import { elementCount } from '../../../ir/type.js';
 import type { LowerContext } from '../context.js';
 import type { Kernel } from '../kernel.js';
 import { rowPartition } from '../rows.js';
-import { broadcastView, permuteView, reshapeView, sliceAxis, viewShape, type View } from '../view.js';
+import { broadcastView, permuteView, reshapeView, sliceAxis, type View, viewShape } from '../view.js';
 
 /** Up to this many rows in a partition get an instruction each; more are processed together. */
 const FEW_ROWS = 8;
 
 /** Calls `each` with the value as [lanes..., rows, along] in pieces that fit: views of src and dst. */
-function overRows(c: LowerContext, x: Value, out: Value, along: readonly number[], each: (src: View, dst: View, lanes: number) => void): void {
+function overRows(
+  c: LowerContext,
+  x: Value,
+  out: Value,
+  along: readonly number[],
+  each: (src: View, dst: View, lanes: number) => void,
+): void {
   const shape = c.shape(x);
   const partition = rowPartition(c, x, along);
   const lanes = [...partition];
   const others = shape.map((_, i) => i).filter((i) => !lanes.includes(i) && !along.includes(i));
   const order = [...lanes, ...others, ...along];
   const arrange = (v: View): View => permuteView(v, order);
-  if (c.fits(out, partition) && (c.places(x).some((p) => p.space === 'sbuf') || c.bytesPerPartition(x, partition) <= c.budget() * 0.5)) {
-    each(merging(c, arrange(c.fetch(x, partition)), lanes.length), arrange(c.result(out, partition, [...others, ...along])), lanes.length);
+  if (
+    c.fits(out, partition) &&
+    (c.places(x).some((p) => p.space === 'sbuf') || c.bytesPerPartition(x, partition) <= c.budget() * 0.5)
+  ) {
+    each(
+      merging(c, arrange(c.fetch(x, partition)), lanes.length),
+      arrange(c.result(out, partition, [...others, ...along])),
+      lanes.length,
+    );
     return;
   }
   // Streamed: the axis that is cut is the outermost other one, or the rows on partitions in panels.
@@ -27,7 +40,9 @@ function overRows(c: LowerContext, x: Value, out: Value, along: readonly number[
   const cut = others.find((i) => (shape[i] ?? 1) > 1) ?? lanes[0] ?? 0;
   const n = shape[cut] ?? 1;
   const pieces = Math.ceil(c.bytesPerPartition(x, partition) / (c.b.target.sbufPartitionBytes * 0.12));
-  const step = lanes.includes(cut) ? Math.max(128, Math.floor(n / pieces / 128) * 128) : Math.max(1, Math.floor(n / pieces));
+  const step = lanes.includes(cut)
+    ? Math.max(128, Math.floor(n / pieces / 128) * 128)
+    : Math.max(1, Math.floor(n / pieces));
   for (let i = 0; i < n; i += step) {
     const size = Math.min(step, n - i);
     const source = sliceAxis(c.place(x), cut, i, size);
@@ -132,7 +147,8 @@ const layerNorm: Kernel = (c, node) => {
     const dst = asRows(target, lanes, along.length);
     const last = node.attrs.scale !== true && node.attrs.bias !== true;
     const home = last || dst.dtype === 'f32' ? dst : c.b.sbuf('normalised', 'f32', viewShape(dst), [0]);
-    const normalised = node.op === 'rms_norm' ? rms(c, home, src, epsilon) : standardise(c, home, src, epsilon);
+    const normalised =
+      node.op === 'rms_norm' ? rms(c, home, src, epsilon) : standardise(c, home, src, epsilon);
     affine(c, node, dst, normalised, along.length);
   });
 };
@@ -156,7 +172,10 @@ function standardise(c: LowerContext, dst: View, src: View, epsilon: number): Vi
   c.b.tensorScalar('add', scale, sliceAxis(moments, 2, 1, 1), epsilon, { op1: 'pow', s1: -0.5 });
   for (let r = 0; r < rows; r++) {
     const at = (v: View): View => sliceAxis(v, 1, r, 1);
-    c.b.tensorScalar('subtract', at(dst), at(src), sliceAxis(at(moments), 2, 0, 1), { op1: 'multiply', s1: at(scale) });
+    c.b.tensorScalar('subtract', at(dst), at(src), sliceAxis(at(moments), 2, 0, 1), {
+      op1: 'multiply',
+      s1: at(scale),
+    });
   }
   return dst;
 }
@@ -177,7 +196,10 @@ function rms(c: LowerContext, dst: View, src: View, epsilon: number): View {
   const [lanes = 1, rows = 1, n = 1] = viewShape(src);
   const squares = c.b.sbuf('squares', 'f32', viewShape(src), [0]);
   const sums = c.b.sbuf('sum', 'f32', [lanes, rows, 1], [0]);
-  for (let r = 0; r < rows; r++) c.b.activate('square', sliceAxis(squares, 1, r, 1), sliceAxis(src, 1, r, 1), { sum: sliceAxis(sums, 1, r, 1) });
+  for (let r = 0; r < rows; r++)
+    c.b.activate('square', sliceAxis(squares, 1, r, 1), sliceAxis(src, 1, r, 1), {
+      sum: sliceAxis(sums, 1, r, 1),
+    });
   const mean = c.b.sbuf('mean', 'f32', [lanes, rows, 1], [0]);
   c.b.tensorScalar('multiply', mean, sums, 1 / n, { op1: 'add', s1: epsilon });
   const scale = c.b.sbuf('1/rms', 'f32', [lanes, rows, 1], [0]);
@@ -195,14 +217,24 @@ function affine(c: LowerContext, node: Node, dst: View, normalised: View, along:
   const [lanes = 1, , n = 1] = shape;
   const row = (v: Value): View => {
     const own = c.shape(v).length;
-    const wide = c.fetchBroadcast(v, [lanes, ...new Array(Math.max(0, along - own)).fill(1), ...c.shape(v)], [0]);
+    const wide = c.fetchBroadcast(
+      v,
+      [lanes, ...new Array(Math.max(0, along - own)).fill(1), ...c.shape(v)],
+      [0],
+    );
     return broadcastView(reshapeView(wide, [lanes, 1, n]) as View, shape);
   };
   const [, first, second] = node.inputs as readonly Value[];
   const scale = node.attrs.scale === true ? first : undefined;
   const bias = node.attrs.bias === true ? (scale === undefined ? first : second) : undefined;
-  if (scale !== undefined) c.b.tensorTensor('multiply', bias === undefined ? dst : normalised, normalised, row(scale));
+  if (scale !== undefined)
+    c.b.tensorTensor('multiply', bias === undefined ? dst : normalised, normalised, row(scale));
   if (bias !== undefined) c.b.tensorTensor('add', dst, normalised, row(bias));
 }
 
-export const NORMALIZE: Readonly<Record<string, Kernel>> = { softmax, log_softmax: softmax, layer_norm: layerNorm, rms_norm: layerNorm };
+export const NORMALIZE: Readonly<Record<string, Kernel>> = {
+  softmax,
+  log_softmax: softmax,
+  layer_norm: layerNorm,
+  rms_norm: layerNorm,
+};

@@ -20,13 +20,15 @@ export function gatherByPe(c: LowerContext, table: Value, index: Value, out: Val
   const count = elementCount(c.shape(index));
   const [entries = 1, ...rest] = shape;
   const run = elementCount(rest);
-  if (constant === undefined || rest.length === 0 || count > MOST_ROWS || entries > MOST_ENTRIES) return false;
+  if (constant === undefined || rest.length === 0 || count > MOST_ROWS || entries > MOST_ENTRIES)
+    return false;
   // Numbers cross PE to reach all partitions: bf16 holds them exactly up to 256.
   const { peFp32 } = c.b.target;
   const carrier = peFp32 ? 'f32' : 'bf16';
   const dtype = c.dtype(table);
   const carried = dtype === 'bf16' || dtype === 'f16' || (dtype === 'f32' && peFp32);
-  if (!carried || (!peFp32 && entries > 256) || !Array.from(constantNumbers(constant)).every(Number.isFinite)) return false;
+  if (!carried || (!peFp32 && entries > 256) || !Array.from(constantNumbers(constant)).every(Number.isFinite))
+    return false;
   const source = c.fetch(index, []);
   const { b } = c;
   const numbers = b.sbuf('numbers', carrier, [1, count], []);
@@ -39,7 +41,10 @@ export function gatherByPe(c: LowerContext, table: Value, index: Value, out: Val
   for (let v = 0; v < entries; v += 128) {
     const size = Math.min(128, entries - v);
     const one = b.sbuf('one-hot', dtype, [size, count], [0]);
-    b.tensorScalar('subtract', one, sliceAxis(spread, 0, 0, size), v, { op1: 'eq', s1: sliceAxis(iota, 0, 0, size) });
+    b.tensorScalar('subtract', one, sliceAxis(spread, 0, 0, size), v, {
+      op1: 'eq',
+      s1: sliceAxis(iota, 0, 0, size),
+    });
     hot.push(one);
   }
   const weights = reshapeView(c.weight(constant, [0], dtype), [entries, run]) as View;
@@ -51,32 +56,73 @@ export function gatherByPe(c: LowerContext, table: Value, index: Value, out: Val
 
 /** 0, 1, … 127 down the partitions. */
 function lanes(c: LowerContext): View {
-  const constant = c.shared('lanes', bytesConstant('f32', [128, 1], fromNumbers('f32', [128, 1], Array.from({ length: 128 }, (_, i) => i)).data));
+  const constant = c.shared(
+    'lanes',
+    bytesConstant(
+      'f32',
+      [128, 1],
+      fromNumbers(
+        'f32',
+        [128, 1],
+        Array.from({ length: 128 }, (_, i) => i),
+      ).data,
+    ),
+  );
   return c.weight(constant, [0], 'f32');
 }
 
-function byRows(c: LowerContext, out: Value, weights: View, hot: readonly View[], count: number, run: number): void {
+function byRows(
+  c: LowerContext,
+  out: Value,
+  weights: View,
+  hot: readonly View[],
+  count: number,
+  run: number,
+): void {
   const axes = c.shape(out).map((_, i) => i);
-  const home = reshapeView(c.result(out, axes.slice(0, c.shape(out).length - (c.shape(out).length > 1 ? 1 : 0))), [count, run]) as View;
+  const home = reshapeView(
+    c.result(out, axes.slice(0, c.shape(out).length - (c.shape(out).length > 1 ? 1 : 0))),
+    [count, run],
+  ) as View;
   for (let d = 0; d < run; d += BANK_COLUMNS) {
     const n = Math.min(BANK_COLUMNS, run - d);
     const sum = c.b.psum('rows', count, n);
     hot.forEach((one, k) => {
-      c.b.matmul(singleAp(sum), singleAp(one), singleAp(sliceView(weights, [k * 128, d], [one.axes[0]?.n ?? 1, n])), k === 0);
+      c.b.matmul(
+        singleAp(sum),
+        singleAp(one),
+        singleAp(sliceView(weights, [k * 128, d], [one.axes[0]?.n ?? 1, n])),
+        k === 0,
+      );
     });
     c.b.copy(sliceAxis(home, 1, d, n), sum);
   }
 }
 
-function byColumns(c: LowerContext, out: Value, weights: View, hot: readonly View[], count: number, run: number): void {
+function byColumns(
+  c: LowerContext,
+  out: Value,
+  weights: View,
+  hot: readonly View[],
+  count: number,
+  run: number,
+): void {
   const rank = c.shape(out).length;
   const made = c.result(out, [rank - 1]);
-  const home = reshapeView({ ...made, axes: [made.axes[rank - 1], ...made.axes.slice(0, rank - 1)] as View['axes'] }, [run, count]) as View;
+  const home = reshapeView(
+    { ...made, axes: [made.axes[rank - 1], ...made.axes.slice(0, rank - 1)] as View['axes'] },
+    [run, count],
+  ) as View;
   for (let d = 0; d < run; d += 128) {
     const n = Math.min(128, run - d);
     const sum = c.b.psum('rows', n, count);
     hot.forEach((one, k) => {
-      c.b.matmul(singleAp(sum), singleAp(sliceView(weights, [k * 128, d], [one.axes[0]?.n ?? 1, n])), singleAp(one), k === 0);
+      c.b.matmul(
+        singleAp(sum),
+        singleAp(sliceView(weights, [k * 128, d], [one.axes[0]?.n ?? 1, n])),
+        singleAp(one),
+        k === 0,
+      );
     });
     c.b.copy(sliceAxis(home, 0, d, n), sum);
   }

@@ -4,7 +4,7 @@ import type { LowerContext } from '../context.js';
 import type { Kernel } from '../kernel.js';
 import { move } from '../move.js';
 import { rowPartition } from '../rows.js';
-import { permuteView, reshapeView, sliceAxis, sliceView, viewShape, type View } from '../view.js';
+import { permuteView, reshapeView, sliceAxis, sliceView, type View, viewShape } from '../view.js';
 
 interface Rows {
   /** [lanes, rows, n]: lanes on partitions. */
@@ -25,7 +25,12 @@ function rowsOf(c: LowerContext, v: Value, axis: number): Rows {
   const to = [size(partition), size(rest), shape[axis] ?? 1];
   let view = reshapeView(fetched, to);
   if (view === undefined) {
-    const dense = c.b.sbuf(v.name, c.dtype(v), order.map((i) => shape[i] ?? 1), partition.map((_, i) => i));
+    const dense = c.b.sbuf(
+      v.name,
+      c.dtype(v),
+      order.map((i) => shape[i] ?? 1),
+      partition.map((_, i) => i),
+    );
     move(c.b, dense, fetched, c.mayCrossPe(v));
     view = reshapeView(dense, to) as View;
   }
@@ -39,7 +44,8 @@ function comparable(c: LowerContext, src: View, smallest: boolean): View {
   const dtype = isFloat(src) ? 'f32' : 'i32';
   if (!smallest && src.dtype === dtype) return src;
   const made = c.b.sbuf('keys', dtype, viewShape(src), [0]);
-  if (smallest) c.b.tensorScalar(dtype === 'i32' ? 'xor' : 'multiply', made, src, -1, { integer: dtype === 'i32' });
+  if (smallest)
+    c.b.tensorScalar(dtype === 'i32' ? 'xor' : 'multiply', made, src, -1, { integer: dtype === 'i32' });
   else c.b.copy(made, src, { engine: 'dve' });
   return made;
 }
@@ -55,7 +61,14 @@ function eachRow(views: readonly View[], visit: (parts: readonly View[]) => void
 }
 
 /** A result [shape without axis, or with 1 or k there] made from its rows [lanes, rows, k]. */
-function defineRows(c: LowerContext, out: Value, rows: View, source: Rows, shape: readonly number[], axis: number): void {
+function defineRows(
+  c: LowerContext,
+  out: Value,
+  rows: View,
+  source: Rows,
+  shape: readonly number[],
+  axis: number,
+): void {
   const k = viewShape(rows)[2] ?? 1;
   const arranged = source.order.map((i) => (i === axis ? k : (shape[i] ?? 1)));
   const split = reshapeView(rows, arranged) as View;
@@ -77,8 +90,21 @@ const argExtreme: Kernel = (c, node) => {
   const best = c.b.sbuf('max8', keys.dtype, [lanes, rows, 8], [0]);
   const index = c.b.sbuf('index8', 'i32', [lanes, rows, 8], [0]);
   eachRow([searched, best, index], ([s, v, i]) => {
-    c.b.raw('dve', { m: 'MAX8', dst: c.b.single(v as View), src: c.b.single(s as View) }, c.b.single(s as View));
-    c.b.raw('dve', { m: 'MAX_INDEX', dst: c.b.single(i as View), values: c.b.single(v as View), src: c.b.single(s as View) }, c.b.single(s as View));
+    c.b.raw(
+      'dve',
+      { m: 'MAX8', dst: c.b.single(v as View), src: c.b.single(s as View) },
+      c.b.single(s as View),
+    );
+    c.b.raw(
+      'dve',
+      {
+        m: 'MAX_INDEX',
+        dst: c.b.single(i as View),
+        values: c.b.single(v as View),
+        src: c.b.single(s as View),
+      },
+      c.b.single(s as View),
+    );
   });
   const first = sliceAxis(index, 2, 0, 1);
   const result = c.b.sbuf(out.name, 'i32', [lanes, rows, 1], [0]);
@@ -108,13 +134,27 @@ const topk: Kernel = (c, node) => {
       const found = c.b.single(v as View);
       c.b.raw('dve', { m: 'MAX8', dst: found, src }, src);
       c.b.raw('dve', { m: 'MAX_INDEX', dst: c.b.single(i as View), values: found, src }, src);
-      if (rest) c.b.raw('dve', { m: 'MATCH_REPLACE', dst: c.b.single(rest), values: found, src, value: keys.dtype === 'i32' ? -(2 ** 31) : Number.NEGATIVE_INFINITY }, src);
+      if (rest)
+        c.b.raw(
+          'dve',
+          {
+            m: 'MATCH_REPLACE',
+            dst: c.b.single(rest),
+            values: found,
+            src,
+            value: keys.dtype === 'i32' ? -(2 ** 31) : Number.NEGATIVE_INFINITY,
+          },
+          src,
+        );
     });
     left = next ?? left;
   }
   const chosen = sliceAxis(best, 2, 0, k);
   const result = c.b.sbuf(values.name, c.dtype(values), [lanes, rows, k], [0]);
-  if (smallest) c.b.tensorScalar(keys.dtype === 'i32' ? 'xor' : 'multiply', result, chosen, -1, { integer: keys.dtype === 'i32' });
+  if (smallest)
+    c.b.tensorScalar(keys.dtype === 'i32' ? 'xor' : 'multiply', result, chosen, -1, {
+      integer: keys.dtype === 'i32',
+    });
   else c.b.copy(result, chosen, { engine: 'dve' });
   defineRows(c, values, result, source, c.shape(x), axis);
   defineRows(c, indices, sliceAxis(index, 2, 0, k), source, c.shape(x), axis);
@@ -129,7 +169,8 @@ const cumulative: Kernel = (c, node: Node) => {
   const source = rowsOf(c, x, axis);
   const [lanes = 1, rows = 1, n = 1] = viewShape(source.view);
   const dtype = isFloat(source.view) ? 'f32' : 'i32';
-  const forward = (v: View): View => (node.attrs.reverse === true ? sliceView(v, [0, 0, n - 1], [lanes, rows, n], [1, 1, -1]) : v);
+  const forward = (v: View): View =>
+    node.attrs.reverse === true ? sliceView(v, [0, 0, n - 1], [lanes, rows, n], [1, 1, -1]) : v;
   let current = c.b.sbuf('running', dtype, [lanes, rows, n], [0]);
   const first = forward(source.view);
   if (node.attrs.exclusive === true) {
@@ -140,7 +181,12 @@ const cumulative: Kernel = (c, node: Node) => {
   for (let shift = 1; shift < n; shift *= 2) {
     const next = c.b.sbuf('running', dtype, [lanes, rows, n], [0]);
     c.b.copy(sliceAxis(next, 2, 0, shift), sliceAxis(current, 2, 0, shift), { engine: 'dve' });
-    c.b.tensorTensor(product ? 'multiply' : 'add', sliceAxis(next, 2, shift, n - shift), sliceAxis(current, 2, shift, n - shift), sliceAxis(current, 2, 0, n - shift));
+    c.b.tensorTensor(
+      product ? 'multiply' : 'add',
+      sliceAxis(next, 2, shift, n - shift),
+      sliceAxis(current, 2, shift, n - shift),
+      sliceAxis(current, 2, 0, n - shift),
+    );
     current = next;
   }
   const result = c.b.sbuf(out.name, c.dtype(out), [lanes, rows, n], [0]);
@@ -148,4 +194,10 @@ const cumulative: Kernel = (c, node: Node) => {
   defineRows(c, out, result, source, c.shape(x), axis);
 };
 
-export const ORDER: Readonly<Record<string, Kernel>> = { argmax: argExtreme, argmin: argExtreme, topk, cumsum: cumulative, cumprod: cumulative };
+export const ORDER: Readonly<Record<string, Kernel>> = {
+  argmax: argExtreme,
+  argmin: argExtreme,
+  topk,
+  cumsum: cumulative,
+  cumprod: cumulative,
+};

@@ -3,7 +3,7 @@
 import type { Attrs } from '../../../ir/constant.js';
 import type { LowerContext } from '../context.js';
 import type { Kernel } from '../kernel.js';
-import { sliceAxis, viewShape, type View } from '../view.js';
+import { sliceAxis, type View, viewShape } from '../view.js';
 import { type Band, inBands } from './bands.js';
 import { elementBits } from './shape.js';
 import { padded } from './tap-packing.js';
@@ -11,7 +11,12 @@ import { type Window, windowOf } from './window.js';
 
 /** Lowest value of an element type, as the border of a maximum. */
 const LOWEST: Partial<Record<View['dtype'], number>> = {
-  f32: Number.NEGATIVE_INFINITY, bf16: Number.NEGATIVE_INFINITY, f16: Number.NEGATIVE_INFINITY, i32: -(2 ** 31), i8: -128, i16: -(2 ** 15),
+  f32: Number.NEGATIVE_INFINITY,
+  bf16: Number.NEGATIVE_INFINITY,
+  f16: Number.NEGATIVE_INFINITY,
+  i32: -(2 ** 31),
+  i8: -128,
+  i16: -(2 ** 15),
 };
 
 const maxPool: Kernel = (c, node) => {
@@ -54,13 +59,29 @@ function countedRange(attrs: Attrs, w: Window): Counted {
 
 /** Whether every window lies in what is counted. */
 function coversAll(w: Window, { h, w: v }: Counted): boolean {
-  const inside = ([from, to]: readonly [number, number], out: number, stride: number, kernel: number, dilation: number, low: number): boolean =>
-    from <= -low && (out - 1) * stride + (kernel - 1) * dilation - low < to;
-  return inside(h, w.out.h, w.stride.h, w.kernel.h, w.dilation.h, w.low.h) && inside(v, w.out.w, w.stride.w, w.kernel.w, w.dilation.w, w.low.w);
+  const inside = (
+    [from, to]: readonly [number, number],
+    out: number,
+    stride: number,
+    kernel: number,
+    dilation: number,
+    low: number,
+  ): boolean => from <= -low && (out - 1) * stride + (kernel - 1) * dilation - low < to;
+  return (
+    inside(h, w.out.h, w.stride.h, w.kernel.h, w.dilation.h, w.low.h) &&
+    inside(v, w.out.w, w.stride.w, w.kernel.w, w.dilation.w, w.low.w)
+  );
 }
 
 /** dst = reduction over each window of the (padded) planes. */
-function reduceWindows(c: LowerContext, w: Window, band: Band, bits: number, op: 'max' | 'add', dst: View): void {
+function reduceWindows(
+  c: LowerContext,
+  w: Window,
+  band: Band,
+  bits: number,
+  op: 'max' | 'add',
+  dst: View,
+): void {
   const rows = viewShape(band.out)[2] ?? 1;
   const planes = padded(c, w, band.input, band.inRow, rows, band.outRow, bits);
   const [n, channels, h, x] = planes.axes;
@@ -68,8 +89,12 @@ function reduceWindows(c: LowerContext, w: Window, band: Band, bits: number, op:
   const windows: View = {
     ...planes,
     axes: [
-      n, channels, { n: rows, p: 0, f: h.f * w.stride.h }, { n: w.out.w, p: 0, f: x.f * w.stride.w },
-      { n: w.kernel.h, p: 0, f: h.f * w.dilation.h }, { n: w.kernel.w, p: 0, f: x.f * w.dilation.w },
+      n,
+      channels,
+      { n: rows, p: 0, f: h.f * w.stride.h },
+      { n: w.out.w, p: 0, f: x.f * w.stride.w },
+      { n: w.kernel.h, p: 0, f: h.f * w.dilation.h },
+      { n: w.kernel.w, p: 0, f: x.f * w.dilation.w },
     ],
   };
   const target: View = { ...dst, axes: [...dst.axes, { n: 1, p: 0, f: 0 }, { n: 1, p: 0, f: 0 }] };
@@ -79,7 +104,14 @@ function reduceWindows(c: LowerContext, w: Window, band: Band, bits: number, op:
 /** Divides by how many counted positions each window covers. */
 function scaleByCounts(c: LowerContext, w: Window, band: Band, sums: View, counted: Counted): void {
   const rows = viewShape(sums)[2] ?? 1;
-  const covered = (o: number, stride: number, low: number, kernel: number, dilation: number, [from, to]: readonly [number, number]): number => {
+  const covered = (
+    o: number,
+    stride: number,
+    low: number,
+    kernel: number,
+    dilation: number,
+    [from, to]: readonly [number, number],
+  ): number => {
     let count = 0;
     for (let k = 0; k < kernel; k++) {
       const i = o * stride - low + k * dilation;
@@ -98,8 +130,12 @@ function scaleByCounts(c: LowerContext, w: Window, band: Band, sums: View, count
     }
     return found;
   };
-  const vertical = runs(band.outRow, rows, (o) => covered(o, w.stride.h, w.low.h, w.kernel.h, w.dilation.h, counted.h));
-  const horizontal = runs(0, w.out.w, (o) => covered(o, w.stride.w, w.low.w, w.kernel.w, w.dilation.w, counted.w));
+  const vertical = runs(band.outRow, rows, (o) =>
+    covered(o, w.stride.h, w.low.h, w.kernel.h, w.dilation.h, counted.h),
+  );
+  const horizontal = runs(0, w.out.w, (o) =>
+    covered(o, w.stride.w, w.low.w, w.kernel.w, w.dilation.w, counted.w),
+  );
   for (const [r, high, a] of vertical) {
     for (const [v, wide, b] of horizontal) {
       const at = (x: View): View => sliceAxis(sliceAxis(x, 2, r, high), 3, v, wide);

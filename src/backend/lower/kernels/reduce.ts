@@ -6,10 +6,16 @@ import type { LowerContext } from '../context.js';
 import type { Kernel } from '../kernel.js';
 import { laneAxes, move } from '../move.js';
 import { rowPartition } from '../rows.js';
-import { reshapeView, sliceAxis, viewShape, type View } from '../view.js';
+import { reshapeView, sliceAxis, type View, viewShape } from '../view.js';
 import { rowMajor } from './shape.js';
 
-const OPS: Readonly<Record<string, ReduceOp>> = { reduce_sum: 'add', reduce_mean: 'add', reduce_max: 'max', reduce_min: 'min', reduce_prod: 'multiply' };
+const OPS: Readonly<Record<string, ReduceOp>> = {
+  reduce_sum: 'add',
+  reduce_mean: 'add',
+  reduce_max: 'max',
+  reduce_min: 'min',
+  reduce_prod: 'multiply',
+};
 
 /** From this many elements a row on, partitions share a reduction that has fewer rows than MANY_ROWS. */
 const LONG_ROW = 2048;
@@ -35,19 +41,31 @@ const reduce: Kernel = (c, node) => {
 };
 
 /** dst[..., 1, ...] = the reduction; slices of the value are fetched where it does not fit as a whole. */
-function reduceRows(c: LowerContext, x: Value, dst: View, partition: readonly number[], axes: readonly number[], op: ReduceOp, scale: number): void {
+function reduceRows(
+  c: LowerContext,
+  x: Value,
+  dst: View,
+  partition: readonly number[],
+  axes: readonly number[],
+  op: ReduceOp,
+  scale: number,
+): void {
   const shape = c.shape(x);
   const bytes = c.bytesPerPartition(x, partition);
   const limit = c.budget() * 0.4;
   const onChip = c.places(x).some((p) => p.space === 'sbuf');
-  const cut = partition.find((i) => (shape[i] ?? 1) > 128) ?? shape.findIndex((n, i) => n > 1 && !axes.includes(i) && !partition.includes(i));
+  const cut =
+    partition.find((i) => (shape[i] ?? 1) > 128) ??
+    shape.findIndex((n, i) => n > 1 && !axes.includes(i) && !partition.includes(i));
   if (onChip || bytes <= limit || cut < 0) {
     reduceScaled(c, dst, c.fetch(x, partition), axes, op, scale);
     return;
   }
   const n = shape[cut] ?? 1;
   const pieces = Math.ceil(bytes / limit);
-  const step = partition.includes(cut) ? Math.max(128, Math.floor(n / pieces / 128) * 128) : Math.max(1, Math.floor(n / pieces));
+  const step = partition.includes(cut)
+    ? Math.max(128, Math.floor(n / pieces / 128) * 128)
+    : Math.max(1, Math.floor(n / pieces));
   for (let i = 0; i < n; i += step) {
     const size = Math.min(step, n - i);
     const part = sliceAxis(c.place(x), cut, i, size);
@@ -57,7 +75,14 @@ function reduceRows(c: LowerContext, x: Value, dst: View, partition: readonly nu
   }
 }
 
-function reduceScaled(c: LowerContext, dst: View, src: View, axes: readonly number[], op: ReduceOp, scale: number): void {
+function reduceScaled(
+  c: LowerContext,
+  dst: View,
+  src: View,
+  axes: readonly number[],
+  op: ReduceOp,
+  scale: number,
+): void {
   if (axes.length === 0) {
     c.b.copy(dst, src);
     return;
@@ -73,7 +98,15 @@ function reduceScaled(c: LowerContext, dst: View, src: View, axes: readonly numb
 }
 
 /** Few long rows: elements of a row over partitions first, the partial results in one partition then. */
-function shared(c: LowerContext, x: Value, out: Value, shape: readonly number[], axes: readonly number[], op: ReduceOp, scale: number): boolean {
+function shared(
+  c: LowerContext,
+  x: Value,
+  out: Value,
+  shape: readonly number[],
+  axes: readonly number[],
+  op: ReduceOp,
+  scale: number,
+): boolean {
   const inner = axes.every((i, k) => i === shape.length - axes.length + k);
   const along = axes.reduce((n, i) => n * (shape[i] ?? 1), 1);
   const lanes = divisor(along, 128);
@@ -100,4 +133,6 @@ function divisor(n: number, limit: number): number {
   return 1;
 }
 
-export const REDUCE: Readonly<Record<string, Kernel>> = Object.fromEntries(Object.keys(OPS).map((op) => [op, reduce]));
+export const REDUCE: Readonly<Record<string, Kernel>> = Object.fromEntries(
+  Object.keys(OPS).map((op) => [op, reduce]),
+);

@@ -2,31 +2,44 @@
 // lie within: scores of all heads are one matmul against a block-diagonal query, and the weighted sum of the values is one
 // multiplication with a reduction along the row. No transpose, no transfer.
 import { unsupported } from '../../../base/diagnostic.js';
-import { fromNumbers } from '../../../base/tensor.js';
 import type { DType } from '../../../base/dtype.js';
+import { fromNumbers } from '../../../base/tensor.js';
 import { bytesConstant } from '../../../ir/constant.js';
 import type { Node, Value } from '../../../ir/graph.js';
 import type { LowerContext } from '../context.js';
 import { BANK_COLUMNS } from '../gemm.js';
 import type { Kernel } from '../kernel.js';
-import { broadcastView, permuteView, reshapeView, singleAp, sliceAxis, sliceView, type View } from '../view.js';
+import {
+  broadcastView,
+  permuteView,
+  reshapeView,
+  singleAp,
+  sliceAxis,
+  sliceView,
+  type View,
+} from '../view.js';
 
 const attention: Kernel = (c, node) => {
   const [q, k, v] = node.inputs as [Value, Value, Value];
   const out = node.outputs[0] as Value;
   const [batch = 1, heads = 1, rows = 1, width = 1] = c.shape(q);
-  if (rows !== 1) throw unsupported('E4122', 'attention of several rows is taken apart before the backend', { node: node.origins[0]?.node ?? node.op });
+  if (rows !== 1)
+    throw unsupported('E4122', 'attention of several rows is taken apart before the backend', {
+      node: node.origins[0]?.node ?? node.op,
+    });
   const keys = c.shape(k)[2] ?? 1;
   const features = heads * width;
   const lanes = [1, 3];
   // [features, batch, positions]
-  const arrange = (x: View, n: number): View => reshapeView(permuteView(x, [1, 3, 0, 2]), [features, batch, n]) as View;
+  const arrange = (x: View, n: number): View =>
+    reshapeView(permuteView(x, [1, 3, 0, 2]), [features, batch, n]) as View;
   const query = arrange(c.fetch(q, lanes), 1);
   const key = arrange(c.fetch(k, lanes), keys);
   const value = arrange(c.fetch(v, lanes), keys);
   const home = arrange(c.result(out, lanes), 1);
   const tables = headTables(c, q.type.dtype, heads, width);
-  const mask = node.attrs.mask === true ? negatedMask(c, node.inputs[3] as Value, batch, heads, keys) : undefined;
+  const mask =
+    node.attrs.mask === true ? negatedMask(c, node.inputs[3] as Value, batch, heads, keys) : undefined;
   for (let n = 0; n < batch; n++) {
     const at = (x: View): View => {
       const one = sliceAxis(x, 1, n, 1);
@@ -48,7 +61,9 @@ function headTables(c: LowerContext, dtype: DType, heads: number, width: number)
   const features = heads * width;
   const ofHead = (f: number, h: number): number => (Math.floor(f / width) === h ? 1 : 0);
   const table = (rows: number, columns: number, at: (r: number, k: number) => number): View => {
-    const numbers = Array.from({ length: rows * columns }, (_, i) => at(Math.floor(i / columns), i % columns));
+    const numbers = Array.from({ length: rows * columns }, (_, i) =>
+      at(Math.floor(i / columns), i % columns),
+    );
     const constant = bytesConstant(dtype, [rows, columns], fromNumbers(dtype, [rows, columns], numbers).data);
     return c.weight(c.shared(`heads ${dtype} ${heads} ${width} ${rows}`, constant), [0], c.b.chipType(dtype));
   };
@@ -69,11 +84,23 @@ interface Weights {
   readonly withSum: boolean;
 }
 
-function exponentials(c: LowerContext, node: Node, q: View, k: View, blocks: View, mask: View | undefined, heads: number, keys: number): Weights {
+function exponentials(
+  c: LowerContext,
+  node: Node,
+  q: View,
+  k: View,
+  blocks: View,
+  mask: View | undefined,
+  heads: number,
+  keys: number,
+): Weights {
   const { b } = c;
   const features = q.axes[0]?.n ?? 1;
   const block = b.sbuf('q', q.dtype, [features, heads], [0]);
-  b.tensorScalar('multiply', block, blocks, broadcastView(q, [features, heads]), { op1: 'multiply', s1: Number(node.attrs.scale ?? 1) });
+  b.tensorScalar('multiply', block, blocks, broadcastView(q, [features, heads]), {
+    op1: 'multiply',
+    s1: Number(node.attrs.scale ?? 1),
+  });
   const negated = b.sbuf('-scores', 'f32', [heads, keys], [0]);
   const lowest = b.sbuf('-max', 'f32', [heads, 1], [0]);
   const reduce = keys <= BANK_COLUMNS ? { reduce: { op: 'min', into: lowest } as const } : {};
@@ -82,7 +109,12 @@ function exponentials(c: LowerContext, node: Node, q: View, k: View, blocks: Vie
     const scores = b.psum('scores', heads, n);
     for (let f = 0; f < features; f += 128) {
       const size = Math.min(128, features - f);
-      b.matmul(singleAp(scores), singleAp(sliceAxis(block, 0, f, size)), singleAp(sliceView(k, [f, t], [size, n])), f === 0);
+      b.matmul(
+        singleAp(scores),
+        singleAp(sliceAxis(block, 0, f, size)),
+        singleAp(sliceView(k, [f, t], [size, n])),
+        f === 0,
+      );
     }
     const into = sliceAxis(negated, 1, t, n);
     if (mask === undefined) b.tensorScalar('multiply', into, scores, -1, reduce);
@@ -91,12 +123,24 @@ function exponentials(c: LowerContext, node: Node, q: View, k: View, blocks: Vie
   if (keys > BANK_COLUMNS) b.reduce('min', lowest, negated, [1]);
   const withSum = q.dtype === 'f32';
   const exps = b.sbuf('exp', q.dtype, [heads, keys + 1], [0]);
-  b.activate('exp', sliceAxis(exps, 1, 0, keys), negated, { scale: -1, bias: lowest, ...(withSum && { sum: sliceAxis(exps, 1, keys, 1) }) });
+  b.activate('exp', sliceAxis(exps, 1, 0, keys), negated, {
+    scale: -1,
+    bias: lowest,
+    ...(withSum && { sum: sliceAxis(exps, 1, keys, 1) }),
+  });
   return { exps, withSum };
 }
 
 /** out[f] = sum over positions of exps[head of f] * v[f] / sum of exps. */
-function weightedSum(c: LowerContext, out: View, v: View, { exps, withSum }: Weights, spread: View, heads: number, keys: number): void {
+function weightedSum(
+  c: LowerContext,
+  out: View,
+  v: View,
+  { exps, withSum }: Weights,
+  spread: View,
+  heads: number,
+  keys: number,
+): void {
   const { b } = c;
   const features = out.axes[0]?.n ?? 1;
   const columns = withSum ? keys + 1 : keys;
@@ -107,12 +151,23 @@ function weightedSum(c: LowerContext, out: View, v: View, { exps, withSum }: Wei
     for (let t = 0; t < columns; t += BANK_COLUMNS) {
       const n = Math.min(BANK_COLUMNS, columns - t);
       const wide = b.psum('weights', size, n);
-      b.matmul(singleAp(wide), singleAp(sliceView(spread, [0, f], [heads, size])), singleAp(sliceAxis(exps, 1, t, n)), true);
+      b.matmul(
+        singleAp(wide),
+        singleAp(sliceView(spread, [0, f], [heads, size])),
+        singleAp(sliceAxis(exps, 1, t, n)),
+        true,
+      );
       const positions = Math.min(n, keys - t);
       const partial = b.sbuf('partial', 'f32', [size, 1], [0]);
       if (positions > 0) {
         const products = b.sbuf('products', 'f32', [size, positions], [0]);
-        b.tensorTensor('multiply', products, sliceAxis(wide, 1, 0, positions), sliceView(v, [f, t], [size, positions]), { reduce: { op: 'add', into: partial } });
+        b.tensorTensor(
+          'multiply',
+          products,
+          sliceAxis(wide, 1, 0, positions),
+          sliceView(v, [f, t], [size, positions]),
+          { reduce: { op: 'add', into: partial } },
+        );
         parts.push(partial);
       }
       if (withSum && t + n === columns) sums = sliceAxis(wide, 1, n - 1, 1);

@@ -6,7 +6,16 @@ import type { LowerContext } from '../context.js';
 import { defaultPartition } from '../context.js';
 import type { Kernel } from '../kernel.js';
 import { laneAxes, move } from '../move.js';
-import { broadcastView, chipAxes, dramView, permuteView, reshapeView, sliceView, viewShape, type View } from '../view.js';
+import {
+  broadcastView,
+  chipAxes,
+  dramView,
+  permuteView,
+  reshapeView,
+  sliceView,
+  type View,
+  viewShape,
+} from '../view.js';
 
 const ints = (node: Node, name: string): readonly number[] => node.attrs[name] as readonly number[];
 
@@ -39,7 +48,8 @@ const reshape: Kernel = (c, node) => {
 /** The value on chip with the same axes on partitions and the others dense, seen under `shape`; undefined where that is no view. */
 function denseCopy(c: LowerContext, v: Value, shape: readonly number[]): View | undefined {
   const place = c.place(v);
-  const partition = place.space === 'sbuf' ? laneAxes(place) : (c.plan.wanted.get(v) ?? defaultPartition(c.shape(v)));
+  const partition =
+    place.space === 'sbuf' ? laneAxes(place) : (c.plan.wanted.get(v) ?? defaultPartition(c.shape(v)));
   if (!c.fits(v, partition) || (place.space === 'sbuf' && place.p0 % 128 !== 0)) return undefined;
   const { axes } = chipAxes(c.shape(v), partition);
   const sketch: View = { space: 'sbuf', dtype: c.dtype(v), panels: [], axes, p0: 0, f0: 0 };
@@ -103,7 +113,11 @@ const concat: Kernel = (c, node) => {
   for (const v of node.inputs) {
     const size = c.shape(v)[axis] ?? 0;
     if (elementCount(c.shape(v)) > 0) {
-      const part = sliceView(home, shape.map((_, i) => (i === axis ? at : 0)), shape.map((n, i) => (i === axis ? size : n)));
+      const part = sliceView(
+        home,
+        shape.map((_, i) => (i === axis ? at : 0)),
+        shape.map((n, i) => (i === axis ? size : n)),
+      );
       move(c.b, part, nearest(c, v, part), c.mayCrossPe(v));
     }
     at += size;
@@ -113,7 +127,10 @@ const concat: Kernel = (c, node) => {
 /** A home for a result that is written in parts: on chip in the layout of its operands, else DRAM. */
 export function destination(c: LowerContext, node: Node, out: Value): View {
   const shape = c.shape(out);
-  const partition = c.plan.wanted.get(out) ?? partitionOf(c, node.inputs[0] as Value, shape.length) ?? defaultPartition(shape);
+  const partition =
+    c.plan.wanted.get(out) ??
+    partitionOf(c, node.inputs[0] as Value, shape.length) ??
+    defaultPartition(shape);
   return c.fits(out, partition) ? c.result(out, partition) : c.resultInDram(out);
 }
 
@@ -127,7 +144,10 @@ function partitionOf(c: LowerContext, v: Value, rank: number): readonly number[]
 /** The place of a value that is cheapest to move to `dst`. */
 export function nearest(c: LowerContext, v: Value, dst: View): View {
   const places = c.places(v);
-  const sameLanes = places.find((p) => p.space === dst.space && p.axes.every((a, i) => a.n === 1 || (a.p === 0) === (dst.axes[i]?.p === 0)));
+  const sameLanes = places.find(
+    (p) =>
+      p.space === dst.space && p.axes.every((a, i) => a.n === 1 || (a.p === 0) === (dst.axes[i]?.p === 0)),
+  );
   return sameLanes ?? c.place(v);
 }
 
@@ -149,7 +169,12 @@ export function elementBits(value: number, dtype: View['dtype']): number {
   }
 }
 
-const HALF = new Map<number, number>([[0, 0], [1, 0x3c00], [Number.POSITIVE_INFINITY, 0x7c00], [Number.NEGATIVE_INFINITY, 0xfc00]]);
+const HALF = new Map<number, number>([
+  [0, 0],
+  [1, 0x3c00],
+  [Number.POSITIVE_INFINITY, 0x7c00],
+  [Number.NEGATIVE_INFINITY, 0xfc00],
+]);
 function halfBits(value: number): number {
   throw bug('E1331', `no f16 fill of ${value}`);
 }
@@ -174,7 +199,12 @@ const pad: Kernel = (c, node) => {
   const sizes = [...own];
   own.forEach((n, axis) => {
     const piece = (at: number, size: number, step = 1): View =>
-      sliceView(home, starts.map((s, i) => (i === axis ? at : s)), sizes.map((s, i) => (i === axis ? size : s)), starts.map((_, i) => (i === axis ? step : 1)));
+      sliceView(
+        home,
+        starts.map((s, i) => (i === axis ? at : s)),
+        sizes.map((s, i) => (i === axis ? size : s)),
+        starts.map((_, i) => (i === axis ? step : 1)),
+      );
     const l = low[axis] ?? 0;
     const h = high[axis] ?? 0;
     for (let k = 1; k <= l; k++) c.b.dma(piece(l - k, 1), piece(l + mirrored(mode, -k, n), 1));
@@ -194,13 +224,28 @@ function mirrored(mode: string, i: number, n: number): number {
 }
 
 /** Writes `bits` around the inner box, axis by axis, so that nothing is written twice. */
-export function fillBorder(c: LowerContext, home: View, low: readonly number[], inner: readonly number[], high: readonly number[], bits: number): void {
+export function fillBorder(
+  c: LowerContext,
+  home: View,
+  low: readonly number[],
+  inner: readonly number[],
+  high: readonly number[],
+  bits: number,
+): void {
   const starts = viewShape(home).map(() => 0);
   const sizes = viewShape(home);
   inner.forEach((n, axis) => {
     const border = (at: number, size: number): void => {
       if (size === 0) return;
-      fill(c, sliceView(home, starts.map((s, i) => (i === axis ? at : s)), sizes.map((s, i) => (i === axis ? size : s))), bits);
+      fill(
+        c,
+        sliceView(
+          home,
+          starts.map((s, i) => (i === axis ? at : s)),
+          sizes.map((s, i) => (i === axis ? size : s)),
+        ),
+        bits,
+      );
     };
     border(0, low[axis] ?? 0);
     border((low[axis] ?? 0) + n, high[axis] ?? 0);
@@ -222,4 +267,12 @@ export function fill(c: LowerContext, v: View, bits: number): void {
   c.b.dma(v, broadcastView(source, viewShape(v)));
 }
 
-export const SHAPE: Readonly<Record<string, Kernel>> = { reshape, transpose, bitcast, broadcast, slice, concat, pad };
+export const SHAPE: Readonly<Record<string, Kernel>> = {
+  reshape,
+  transpose,
+  bitcast,
+  broadcast,
+  slice,
+  concat,
+  pad,
+};

@@ -4,9 +4,9 @@
 import type { LowerContext } from '../context.js';
 import { threeParts } from '../gemm.js';
 import { move } from '../move.js';
-import { reshapeView, sliceView, viewShape, type View } from '../view.js';
+import { reshapeView, sliceView, type View, viewShape } from '../view.js';
 import { fill } from './shape.js';
-import { reachable, someTapCovers, type Reach, type Window } from './window.js';
+import { type Reach, reachable, someTapCovers, type Window } from './window.js';
 
 export interface TapGroup {
   /** Taps (row * kernel width + column) whose copies one matmul reads, in order of partitions. */
@@ -28,7 +28,15 @@ export interface PackedInput {
 }
 
 /** `input` holds input rows from inRow on; the result serves output rows [outRow, outRow + rows). Weights must be constant to pack. */
-export function packTaps(c: LowerContext, w: Window, input: View, inRow: number, rows: number, outRow: number, mayPack: boolean): PackedInput {
+export function packTaps(
+  c: LowerContext,
+  w: Window,
+  input: View,
+  inRow: number,
+  rows: number,
+  outRow: number,
+  mayPack: boolean,
+): PackedInput {
   const grid = mayPack ? chooseGrid(c, w, input, rows) : { h: 1, w: 1 };
   const covered =
     someTapCovers(w.kernel.h, w.dilation.h, w.stride.h, w.low.h, w.in.h, w.out.h) &&
@@ -43,20 +51,31 @@ export function packTaps(c: LowerContext, w: Window, input: View, inRow: number,
       // Members keep the partitions of the full grid: a group at the edge may end early, never skip.
       const wide = Math.min(grid.w, w.kernel.w - x);
       const high = wide === grid.w ? Math.min(grid.h, w.kernel.h - h) : 1;
-      for (let i = 0; i < high; i++) for (let j = 0; j < wide; j++) members.push((h + i) * w.kernel.w + x + j);
+      for (let i = 0; i < high; i++)
+        for (let j = 0; j < wide; j++) members.push((h + i) * w.kernel.w + x + j);
       taps.push({ members, h, w: x });
       if (wide < grid.w) {
         for (let i = 1; i < Math.min(grid.h, w.kernel.h - h); i++) {
-          taps.push({ members: Array.from({ length: wide }, (_, j) => (h + i) * w.kernel.w + x + j), h: h + i, w: x });
+          taps.push({
+            members: Array.from({ length: wide }, (_, j) => (h + i) * w.kernel.w + x + j),
+            h: h + i,
+            w: x,
+          });
         }
       }
     }
   }
   return {
-    source, taps, channels: w.in.c,
+    source,
+    taps,
+    channels: w.in.c,
     reach: (tap, o, high, v, wide) => ({
-      row: 0, rows: high, column: 0, columns: wide,
-      inRow: (o - outRow) * w.stride.h + tap.h * w.dilation.h, inColumn: v * w.stride.w + tap.w * w.dilation.w,
+      row: 0,
+      rows: high,
+      column: 0,
+      columns: wide,
+      inRow: (o - outRow) * w.stride.h + tap.h * w.dilation.h,
+      inColumn: v * w.stride.w + tap.w * w.dilation.w,
     }),
     parts: exactParts(c, source),
   };
@@ -64,15 +83,28 @@ export function packTaps(c: LowerContext, w: Window, input: View, inRow: number,
 
 /** One tap a matmul, on the planes as they lie; what padding would add is left out. */
 function plain(c: LowerContext, w: Window, input: View, inRow: number): PackedInput {
-  const taps = Array.from({ length: w.kernel.h * w.kernel.w }, (_, t) => ({ members: [t], h: Math.floor(t / w.kernel.w), w: t % w.kernel.w }));
+  const taps = Array.from({ length: w.kernel.h * w.kernel.w }, (_, t) => ({
+    members: [t],
+    h: Math.floor(t / w.kernel.w),
+    w: t % w.kernel.w,
+  }));
   return {
-    source: input, taps, channels: w.in.c,
+    source: input,
+    taps,
+    channels: w.in.c,
     reach: (tap, o, high, v, wide) => {
       const offsetH = tap.h * w.dilation.h - w.low.h;
       const offsetW = tap.w * w.dilation.w - w.low.w;
       const [row, rows] = reachable(o, high, w.stride.h, offsetH, w.in.h);
       const [column, columns] = reachable(v, wide, w.stride.w, offsetW, w.in.w);
-      return { row: row - o, rows, column: column - v, columns, inRow: row * w.stride.h + offsetH - inRow, inColumn: column * w.stride.w + offsetW };
+      return {
+        row: row - o,
+        rows,
+        column: column - v,
+        columns,
+        inRow: row * w.stride.h + offsetH - inRow,
+        inColumn: column * w.stride.w + offsetW,
+      };
     },
     parts: exactParts(c, input),
   };
@@ -108,7 +140,13 @@ function chooseGrid(c: LowerContext, w: Window, input: View, rows: number): { h:
       const pe = (groups * columns * factor * 1000) / target.clockMhz.pe;
       const copies = h * v === 1 ? 0 : h * v;
       const rate = (target.dma.bytesPerSecond * target.dma.queues) / 1e9;
-      const dma = copies === 0 ? 0 : 1300 + (copies * w.in.c * plane * bytes) / rate + (copies * w.in.c * 27) / target.dma.queues + plane;
+      const dma =
+        copies === 0
+          ? 0
+          : 1300 +
+            (copies * w.in.c * plane * bytes) / rate +
+            (copies * w.in.c * 27) / target.dma.queues +
+            plane;
       const ns = Math.max(pe, dma) + 0.25 * Math.min(pe, dma);
       if (ns < bestNs) {
         bestNs = ns;
@@ -120,7 +158,15 @@ function chooseGrid(c: LowerContext, w: Window, input: View, rows: number): { h:
 }
 
 /** The planes with their padding (elements of `bits`), rows from that of output row outRow on: [n, C, rows, columns]. */
-export function padded(c: LowerContext, w: Window, input: View, inRow: number, rows: number, outRow: number, bits = 0): View {
+export function padded(
+  c: LowerContext,
+  w: Window,
+  input: View,
+  inRow: number,
+  rows: number,
+  outRow: number,
+  bits = 0,
+): View {
   const top = outRow * w.stride.h - w.low.h;
   const high = (rows - 1) * w.stride.h + (w.kernel.h - 1) * w.dilation.h + 1;
   const wide = (w.out.w - 1) * w.stride.w + (w.kernel.w - 1) * w.dilation.w + 1;
@@ -136,14 +182,22 @@ export function padded(c: LowerContext, w: Window, input: View, inRow: number, r
   const whole = at === 0 && to - from === high && left === 0 && taken === wide;
   if (!whole) {
     const bands: [number, number, number, number][] = [
-      [0, at, 0, wide], [at + to - from, high, 0, wide], [at, at + to - from, 0, left], [at, at + to - from, left + taken, wide],
+      [0, at, 0, wide],
+      [at + to - from, high, 0, wide],
+      [at, at + to - from, 0, left],
+      [at, at + to - from, left + taken, wide],
     ];
     for (const [r0, r1, c0, c1] of bands) {
       if (r1 > r0 && c1 > c0) fill(c, sliceView(view, [0, 0, r0, c0], [n, channels, r1 - r0, c1 - c0]), bits);
     }
   }
   if (to > from && taken > 0) {
-    move(c.b, sliceView(view, [0, 0, at, left], [n, channels, to - from, taken]), sliceView(input, [0, 0, from, skipped], [n, channels, to - from, taken]), false);
+    move(
+      c.b,
+      sliceView(view, [0, 0, at, left], [n, channels, to - from, taken]),
+      sliceView(input, [0, 0, from, skipped], [n, channels, to - from, taken]),
+      false,
+    );
   }
   return view;
 }
@@ -160,7 +214,14 @@ function replicate(c: LowerContext, w: Window, base: View, grid: { h: number; w:
       const member = i * grid.w + j;
       const length = n * high * wide - shift;
       // Images are contiguous in a partition: one run for all of them.
-      const all = (v: View, rows: number): View => reshapeView({ ...flat(v, rows), axes: [flat(v, rows).axes[1], flat(v, rows).axes[0], flat(v, rows).axes[2]] as View['axes'] }, [rows, n * high * wide]) as View;
+      const all = (v: View, rows: number): View =>
+        reshapeView(
+          {
+            ...flat(v, rows),
+            axes: [flat(v, rows).axes[1], flat(v, rows).axes[0], flat(v, rows).axes[2]] as View['axes'],
+          },
+          [rows, n * high * wide],
+        ) as View;
       const dst = sliceView(all(source, members * channels), [member * channels, 0], [channels, length]);
       const src = sliceView(all(base, channels), [0, shift], [channels, length]);
       c.b.dma(dst, src);

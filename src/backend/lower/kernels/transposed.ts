@@ -21,7 +21,14 @@ interface PhaseAxis {
 }
 
 /** out[o] = sum of x[i] * w[k] where i * stride + k * dilation - low = o. */
-function phaseAxis(phase: number, out: number, kernel: number, stride: number, dilation: number, low: number): PhaseAxis {
+function phaseAxis(
+  phase: number,
+  out: number,
+  kernel: number,
+  stride: number,
+  dilation: number,
+  low: number,
+): PhaseAxis {
   const taps: number[] = [];
   for (let k = kernel - 1; k >= 0; k--) if ((phase + low - k * dilation) % stride === 0) taps.push(k);
   const count = phase < out ? Math.ceil((out - phase) / stride) : 0;
@@ -35,8 +42,14 @@ const convTranspose: Kernel = (c, node) => {
   const x = node.inputs[0] as Value;
   const out = node.outputs[0] as Value;
   const weights = constantOf(node.inputs[1] as Value);
-  if (weights === undefined) throw unsupported('E4121', 'a transposed convolution with computed weights', { node: node.origins[0]?.node ?? node.op });
-  const shape = weights.shape.length === 3 ? [weights.shape[0] ?? 1, weights.shape[1] ?? 1, 1, weights.shape[2] ?? 1] : weights.shape;
+  if (weights === undefined)
+    throw unsupported('E4121', 'a transposed convolution with computed weights', {
+      node: node.origins[0]?.node ?? node.op,
+    });
+  const shape =
+    weights.shape.length === 3
+      ? [weights.shape[0] ?? 1, weights.shape[1] ?? 1, 1, weights.shape[2] ?? 1]
+      : weights.shape;
   const w = windowOf(c, { ...node, attrs: { ...node.attrs, kernel: weights.shape.slice(2) } });
   const planes = reshaped(weights, shape);
   const input = flatPlanes(c.fetch(x, [1]), w.in);
@@ -51,18 +64,45 @@ const convTranspose: Kernel = (c, node) => {
   }
 };
 
-function onePhase(c: LowerContext, node: Node, w: Window, weights: Constant, input: View, home: View, phase: Pair, h: PhaseAxis, v: PhaseAxis, fits: boolean): void {
-  const place = sliceView(home, [0, 0, phase.h, phase.w], [w.out.n, w.out.c, h.count, v.count], [1, 1, w.stride.h, w.stride.w]);
+function onePhase(
+  c: LowerContext,
+  node: Node,
+  w: Window,
+  weights: Constant,
+  input: View,
+  home: View,
+  phase: Pair,
+  h: PhaseAxis,
+  v: PhaseAxis,
+  fits: boolean,
+): void {
+  const place = sliceView(
+    home,
+    [0, 0, phase.h, phase.w],
+    [w.out.n, w.out.c, h.count, v.count],
+    [1, 1, w.stride.h, w.stride.w],
+  );
   const made = fits ? place : c.b.sbuf('phase', home.dtype, [w.out.n, w.out.c, h.count, v.count], [1]);
   if (h.taps.length === 0 || v.taps.length === 0) {
     if (node.attrs.bias !== true) fill(c, made, 0);
     else emptyPhase(c, node, w, made);
   } else {
     const plane: Window = {
-      ...w, out: { ...w.out, h: h.count, w: v.count }, kernel: { h: h.taps.length, w: v.taps.length }, stride: { h: 1, w: 1 },
-      dilation: { h: h.dilation, w: v.dilation }, low: { h: h.low, w: v.low }, depthwise: false,
+      ...w,
+      out: { ...w.out, h: h.count, w: v.count },
+      kernel: { h: h.taps.length, w: v.taps.length },
+      stride: { h: 1, w: 1 },
+      dilation: { h: h.dilation, w: v.dilation },
+      low: { h: h.low, w: v.low },
+      depthwise: false,
     };
-    convolve(c, node, phaseWeights(weights, w, h.taps, v.taps), plane, { input, inRow: 0, out: made, outRow: 0, image: 0 });
+    convolve(c, node, phaseWeights(weights, w, h.taps, v.taps), plane, {
+      input,
+      inRow: 0,
+      out: made,
+      outRow: 0,
+      image: 0,
+    });
   }
   if (!fits) c.b.dma(place, made);
 }
@@ -71,25 +111,52 @@ function onePhase(c: LowerContext, node: Node, w: Window, weights: Constant, inp
 function emptyPhase(c: LowerContext, node: Node, w: Window, made: View): void {
   const bias = c.fetch(node.inputs[2] as Value, [0]);
   fill(c, made, 0);
-  c.b.tensorScalar('add', made, made, { ...bias, axes: [{ n: 1, p: 0, f: 0 }, { n: w.out.c, p: 1, f: 0 }, { n: 1, p: 0, f: 0 }, { n: 1, p: 0, f: 0 }] });
+  c.b.tensorScalar('add', made, made, {
+    ...bias,
+    axes: [
+      { n: 1, p: 0, f: 0 },
+      { n: w.out.c, p: 1, f: 0 },
+      { n: 1, p: 0, f: 0 },
+      { n: 1, p: 0, f: 0 },
+    ],
+  });
 }
 
 function apply(op: string, attrs: Attrs, inputs: readonly Constant[], shape: readonly number[]): Constant {
-  return { dtype: (inputs[0] as Constant).dtype, shape, recipe: { kind: 'apply', op, attrs, inputs, result: 0 } };
+  return {
+    dtype: (inputs[0] as Constant).dtype,
+    shape,
+    recipe: { kind: 'apply', op, attrs, inputs, result: 0 },
+  };
 }
 
 const reshaped = (x: Constant, shape: readonly number[]): Constant => apply('reshape', { shape }, [x], shape);
 
 /** w[C, M/g, kh, kw] -> [M, C/g, taps of the phase, descending]. */
-function phaseWeights(weights: Constant, w: Window, rows: readonly number[], columns: readonly number[]): Constant {
+function phaseWeights(
+  weights: Constant,
+  w: Window,
+  rows: readonly number[],
+  columns: readonly number[],
+): Constant {
   const [channels = 1, perGroup = 1, kh = 1, kw = 1] = weights.shape;
   const inGroup = channels / w.groups;
   const split = reshaped(weights, [w.groups, inGroup, perGroup, kh, kw]);
-  const turned = apply('transpose', { perm: [0, 2, 1, 3, 4] }, [split], [w.groups, perGroup, inGroup, kh, kw]);
+  const turned = apply(
+    'transpose',
+    { perm: [0, 2, 1, 3, 4] },
+    [split],
+    [w.groups, perGroup, inGroup, kh, kw],
+  );
   const flat = reshaped(turned, [w.groups * perGroup, inGroup, kh, kw]);
   const step = (taps: readonly number[]): number => (taps.length > 1 ? (taps[1] ?? 0) - (taps[0] ?? 0) : 1);
   const sizes = [w.groups * perGroup, inGroup, rows.length, columns.length];
-  return apply('slice', { starts: [0, 0, rows[0] ?? 0, columns[0] ?? 0], sizes, steps: [1, 1, step(rows), step(columns)] }, [flat], sizes);
+  return apply(
+    'slice',
+    { starts: [0, 0, rows[0] ?? 0, columns[0] ?? 0], sizes, steps: [1, 1, step(rows), step(columns)] },
+    [flat],
+    sizes,
+  );
 }
 
 export const TRANSPOSED: Readonly<Record<string, Kernel>> = { conv_transpose: convTranspose };

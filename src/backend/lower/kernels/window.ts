@@ -1,8 +1,9 @@
 // The geometry of a 2-D window operator (1-D is a plane of one row): shapes, strides, pads, groups, and which rows and
 // columns of a result a tap reaches.
+
+import { unsupported } from '../../../base/diagnostic.js';
 import type { Constant } from '../../../ir/constant.js';
 import type { Node, Value } from '../../../ir/graph.js';
-import { unsupported } from '../../../base/diagnostic.js';
 import type { LowerContext } from '../context.js';
 import type { View } from '../view.js';
 
@@ -35,24 +36,38 @@ export interface Window {
 export function windowOf(c: LowerContext, node: Node): Window {
   const x = planes(c.shape(node.inputs[0] as Value), node);
   const out = planes(c.shape(node.outputs[0] as Value), node);
-  const kernelShape = (node.attrs.kernel as readonly number[] | undefined) ?? c.shape(node.inputs[1] as Value).slice(2);
-  const pair = (name: string, fallback: number): Pair => two((node.attrs[name] as readonly number[] | undefined) ?? [], fallback);
+  const kernelShape =
+    (node.attrs.kernel as readonly number[] | undefined) ?? c.shape(node.inputs[1] as Value).slice(2);
+  const pair = (name: string, fallback: number): Pair =>
+    two((node.attrs[name] as readonly number[] | undefined) ?? [], fallback);
   const groups = Number(node.attrs.groups ?? 1);
   const inGroup = x.c / groups;
   const outGroup = out.c / groups;
   return {
-    in: x, out, kernel: two(kernelShape, 1), stride: pair('strides', 1), dilation: pair('dilations', 1), low: pair('low', 0), groups,
+    in: x,
+    out,
+    kernel: two(kernelShape, 1),
+    stride: pair('strides', 1),
+    dilation: pair('dilations', 1),
+    low: pair('low', 0),
+    groups,
     depthwise: groups > 1 && inGroup === 1 && outGroup === 1,
     connects: (k, kSize, m, mSize) =>
-      Math.floor(k / inGroup) <= Math.floor((m + mSize - 1) / outGroup) && Math.floor(m / outGroup) <= Math.floor((k + kSize - 1) / inGroup),
+      Math.floor(k / inGroup) <= Math.floor((m + mSize - 1) / outGroup) &&
+      Math.floor(m / outGroup) <= Math.floor((k + kSize - 1) / inGroup),
   };
 }
 
 const two = (list: readonly number[], fallback: number): Pair =>
-  list.length >= 2 ? { h: list[0] ?? fallback, w: list[1] ?? fallback } : { h: fallback === 0 ? 0 : 1, w: list[0] ?? fallback };
+  list.length >= 2
+    ? { h: list[0] ?? fallback, w: list[1] ?? fallback }
+    : { h: fallback === 0 ? 0 : 1, w: list[0] ?? fallback };
 
 function planes(shape: readonly number[], node: Node): Planes {
-  if (shape.length > 4) throw unsupported('E4120', `${node.op} over ${shape.length - 2} spatial axes`, { node: node.origins[0]?.node ?? node.op });
+  if (shape.length > 4)
+    throw unsupported('E4120', `${node.op} over ${shape.length - 2} spatial axes`, {
+      node: node.origins[0]?.node ?? node.op,
+    });
   const [n = 1, c = 1, h = 1, w = 1] = shape.length === 3 ? [shape[0], shape[1], 1, shape[2]] : shape;
   return { n, c, h, w };
 }
@@ -77,14 +92,27 @@ export interface Reach {
 }
 
 /** Positions o in [first, first + count) whose input o * stride + offset lies in [0, size): [start, count]. */
-export function reachable(first: number, count: number, stride: number, offset: number, size: number): [number, number] {
+export function reachable(
+  first: number,
+  count: number,
+  stride: number,
+  offset: number,
+  size: number,
+): [number, number] {
   const from = Math.max(first, Math.ceil(-offset / stride));
   const to = Math.min(first + count - 1, Math.floor((size - 1 - offset) / stride));
   return [from, Math.max(0, to - from + 1)];
 }
 
 /** Whether some tap of one axis reaches every output position. */
-export function someTapCovers(kernel: number, dilation: number, stride: number, low: number, size: number, out: number): boolean {
+export function someTapCovers(
+  kernel: number,
+  dilation: number,
+  stride: number,
+  low: number,
+  size: number,
+  out: number,
+): boolean {
   for (let k = 0; k < kernel; k++) {
     const offset = k * dilation - low;
     if (offset >= 0 && (out - 1) * stride + offset < size) return true;
@@ -97,15 +125,42 @@ export function blockDiagonal(weights: Constant, w: Window): Constant {
   const [m = 1, inGroup = 1, ...taps] = weights.shape;
   const outGroup = m / w.groups;
   const t = taps.reduce((a, b) => a * b, 1);
-  const apply = (op: string, attrs: Readonly<Record<string, number | string | readonly number[]>>, inputs: readonly Constant[], shape: readonly number[], dtype = weights.dtype): Constant => ({
-    dtype, shape, recipe: { kind: 'apply', op, attrs, inputs, result: 0 },
+  const apply = (
+    op: string,
+    attrs: Readonly<Record<string, number | string | readonly number[]>>,
+    inputs: readonly Constant[],
+    shape: readonly number[],
+    dtype = weights.dtype,
+  ): Constant => ({
+    dtype,
+    shape,
+    recipe: { kind: 'apply', op, attrs, inputs, result: 0 },
   });
-  const split = apply('reshape', { shape: [w.groups, outGroup, 1, inGroup * t] }, [weights], [w.groups, outGroup, 1, inGroup * t]);
-  const spread = apply('broadcast', { shape: [w.groups, outGroup, w.groups, inGroup * t] }, [split], [w.groups, outGroup, w.groups, inGroup * t]);
+  const split = apply(
+    'reshape',
+    { shape: [w.groups, outGroup, 1, inGroup * t] },
+    [weights],
+    [w.groups, outGroup, 1, inGroup * t],
+  );
+  const spread = apply(
+    'broadcast',
+    { shape: [w.groups, outGroup, w.groups, inGroup * t] },
+    [split],
+    [w.groups, outGroup, w.groups, inGroup * t],
+  );
   const eye = new Uint8Array(w.groups * w.groups);
   for (let g = 0; g < w.groups; g++) eye[g * w.groups + g] = 1;
-  const mask: Constant = { dtype: 'bool', shape: [w.groups, 1, w.groups, 1], recipe: { kind: 'bytes', bytes: eye }, cache: eye };
-  const zero: Constant = { dtype: weights.dtype, shape: [], recipe: { kind: 'splat', bytes: new Uint8Array(8) } };
+  const mask: Constant = {
+    dtype: 'bool',
+    shape: [w.groups, 1, w.groups, 1],
+    recipe: { kind: 'bytes', bytes: eye },
+    cache: eye,
+  };
+  const zero: Constant = {
+    dtype: weights.dtype,
+    shape: [],
+    recipe: { kind: 'splat', bytes: new Uint8Array(8) },
+  };
   const masked = apply('where', {}, [mask, spread, zero], [w.groups, outGroup, w.groups, inGroup * t]);
   const shape = [m, w.groups * inGroup, ...taps];
   return apply('reshape', { shape }, [masked], shape);

@@ -9,6 +9,7 @@ import { convOf, kernelOf, windowOf } from './convolution.js';
 import { hardSigmoidOf, swishOf } from './elementwise.js';
 import { matmulOf } from './linear.js';
 import { groupNormOf, layerNormalization, layerNormOf, momentsOf, rmsNormOf } from './normalization.js';
+import { PADDING } from './padding.js';
 import { SAMPLING } from './sampling.js';
 import { SHAPE } from './shape.js';
 
@@ -211,7 +212,7 @@ export const CONTRIB: HandlerTable = {
   GroupNorm: groupNorm,
   LayerNormalization: layerNormalization,
   MatMulNBits: matMulNBits,
-  Pad: SHAPE.Pad as Handler,
+  Pad: PADDING.Pad as Handler,
   QuickGelu: quickGelu,
   SimplifiedLayerNormalization: simplifiedLayerNormalization,
   SkipLayerNormalization: skipLayerNormalization,

@@ -7,8 +7,8 @@ import { integerRange } from '../../../ops/elements.js';
 import type { Handler, HandlerTable, NodeContext } from '../context.js';
 import type { Item } from '../items.js';
 import { type Window, windowOf } from './convolution.js';
+import { padBy } from './padding.js';
 import { powerNorm } from './reduce.js';
-import { padBy } from './shape.js';
 
 interface Pool extends Window {
   readonly kernel: readonly number[];
