@@ -1,14 +1,14 @@
 // Runs a model with onnxruntime-web on one thread. Prints the time of each request and the outputs.
-// Usage: node run-web.mjs MODEL REQUESTS
+// Usage: node run-web.mjs REQUESTS MODEL SHAPES (JSON, of each input)
 import { readFileSync } from 'node:fs';
 import * as ort from 'onnxruntime-web';
 import { inputValues } from '../lib/inputs.mjs';
 
 ort.env.wasm.numThreads = 1;
-const [path, requests] = process.argv.slice(2);
+const [requests, path, shapes] = process.argv.slice(2);
 const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(path)));
 const inputs = Object.fromEntries(
-  session.inputMetadata.map(({ name, shape }, i) => [name, new ort.Tensor('float32', inputValues(shape, i), shape)]),
+  JSON.parse(shapes).map((shape, i) => [session.inputNames[i], new ort.Tensor('float32', inputValues(shape, i), shape)]),
 );
 const times = [];
 let outputs;

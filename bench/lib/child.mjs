@@ -1,8 +1,11 @@
 // Runs a script in a process of its own: wall time from start to end, processor time, peak memory, and what it printed.
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { basename } from 'node:path';
 
 const HOOK = new URL('../children/usage.mjs', import.meta.url).href;
+
+/** Characters of a failed process's messages that are shown. */
+const LAST_WORDS = 2000;
 
 /**
  * @param node the binary to run it with
@@ -11,18 +14,17 @@ const HOOK = new URL('../children/usage.mjs', import.meta.url).href;
  */
 export function runChild(script, args = [], node = process.execPath) {
   const start = performance.now();
-  const process_ = spawn(node, ['--import', HOOK, script, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
-  const [output, errors, usage] = [1, 2, 3].map((fd) => collect(process_.stdio[fd]));
+  const started = spawn(node, ['--import', HOOK, script, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const [output, errors, usage] = [1, 2, 3].map((fd) => collect(started.stdio[fd]));
   return new Promise((resolve, reject) => {
-    process_.on('error', reject);
-    process_.on('exit', (code) => {
-      process_.ended = performance.now();
-      if (code !== 0) process_.failed = true;
+    let wallMs = 0;
+    started.on('error', reject);
+    started.on('exit', () => {
+      wallMs = performance.now() - start;
     });
-    process_.on('close', () => {
-      const name = fileURLToPath(new URL(`file://${script}`)).split('/').slice(-2).join('/');
-      if (process_.failed) reject(new Error(`${name} ${args.join(' ')} failed:\n${errors().slice(-2000)}`));
-      else resolve({ wallMs: process_.ended - start, ...JSON.parse(usage()), output: output() });
+    started.on('close', (code) => {
+      if (code === 0) resolve({ wallMs, ...JSON.parse(usage()), output: output() });
+      else reject(new Error(`${basename(script)} ${args.join(' ')} failed:\n${errors().slice(-LAST_WORDS)}`));
     });
   });
 }

@@ -6,7 +6,11 @@ import { runChild } from './child.mjs';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RESULTS = join(ROOT, 'bench', 'results');
-const CLI = join(ROOT, 'bin', 'neffc.js');
+/** The OCR encoder takes images of any width; this is the one of the fixtures. */
+export const OCR_SHAPE = [1, 1, 32, 512];
+export const OCR_FLAGS = ['--input-shape', `image=${OCR_SHAPE.join('x')}`];
+
+export const CLI = join(ROOT, 'bin', 'neffc.js');
 
 export class Context {
   #options;
@@ -64,5 +68,3 @@ export const child = (name) => join(ROOT, 'bench', 'children', `${name}.mjs`);
 
 /** A module of the built compiler. */
 export const built = (path) => import(new URL(`../../dist/${path}.js`, import.meta.url).href);
-
-export { CLI };

@@ -17,6 +17,8 @@ export interface BackendOptions {
   readonly name: string;
   /** 0..3: how far the scheduler looks. */
   readonly level: number;
+  /** Engine of depthwise convolutions, to compare; default what the cost model says. */
+  readonly depthwise?: 'pe' | 'dve';
   /** Whether each stage's result is proven by its checker. */
   readonly check?: boolean;
   /** Called as each stage ends, with what `--dump-after STAGE` prints. */
@@ -51,7 +53,7 @@ export interface CompiledExecutable {
 
 export function compileGraph(graph: Graph, target: Target, options: BackendOptions): CompiledExecutable {
   const stage = options.onStage ?? (() => undefined);
-  const plan = planGraph(graph);
+  const plan = { ...planGraph(graph), ...(options.depthwise && { depthwise: options.depthwise }) };
   stage('plan', plan);
   const program = lower(graph, plan, target);
   stage('lower', program);

@@ -26,18 +26,31 @@ const EXITS: Readonly<Record<string, string>> = {
   7: '7: over budget',
 };
 
-const TABLE: Readonly<Record<string, Entry>> = { ...BUGS, ...USAGE, ...INPUT, ...NOT_SUPPORTED, ...LIMITS, ...WARNINGS };
+const TABLE: Readonly<Record<string, Entry>> = {
+  ...BUGS,
+  ...USAGE,
+  ...INPUT,
+  ...NOT_SUPPORTED,
+  ...LIMITS,
+  ...WARNINGS,
+};
 
 /** All entries, by code. */
 export const CATALOG: ReadonlyMap<string, CatalogEntry> = new Map(
   Object.entries(TABLE)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([code, [title, explanation]]) => [code, { code, title, explanation, exit: code.startsWith('E') ? EXITS[code[1] ?? ''] : undefined }]),
+    .map(([code, [title, explanation]]) => [
+      code,
+      { code, title, explanation, exit: code.startsWith('E') ? EXITS[code[1] ?? ''] : undefined },
+    ]),
 );
 
 /** The whole of docs/diagnostics.md. */
 export function diagnosticsMarkdown(): string {
-  const rows = [...CATALOG.values()].map(({ code, title, explanation, exit }) => `## ${code}: ${title}\n\n${explanation}${exit === undefined ? '' : `\n\nExit code ${exit}.`}`);
+  const rows = [...CATALOG.values()].map(
+    ({ code, title, explanation, exit }) =>
+      `## ${code}: ${title}\n\n${explanation}${exit === undefined ? '' : `\n\nExit code ${exit}.`}`,
+  );
   return `<!-- Generated from src/base/catalog; refresh with UPDATE_DOCS=1 npx vitest run test/base/diagnostic-catalog.test.ts -->
 
 # Diagnostics

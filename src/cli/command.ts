@@ -1,4 +1,4 @@
-// What a command is: its words, its options, and a function from them to an outcome. The outcome is data; run.ts prints it.
+// What a command is: its options, and a function from them to an outcome. The outcome is data; run.ts prints it.
 import type { Command } from 'commander';
 import type { Diagnostic, ExitCode } from '../base/diagnostic.js';
 import type { JsonDocument } from './json.js';
@@ -18,8 +18,6 @@ export interface Outcome {
 export type OptionValues = { readonly [name: string]: unknown };
 
 export interface CommandSpec {
-  readonly name: string;
-  readonly summary: string;
   /** Version of its JSON document. */
   readonly schema: number;
   /** Declares arguments and options. */

@@ -63,7 +63,7 @@ export function addModelOptions(command: Command): void {
 }
 
 /** One shape an input; more would be buckets. */
-function inputShapes(given: readonly ShapeOption[]): CompileOptions['inputShapes'] {
+export function inputShapes(given: readonly ShapeOption[]): CompileOptions['inputShapes'] {
   const shapes = new Map<string, { shape: readonly number[]; dtype?: ShapeOption['dtype'] & string }>();
   for (const { name, shapes: all, dtype } of given) {
     const [shape = [], ...more] = all;

@@ -1,5 +1,5 @@
 // One command line from words to exit code: parse, run, print the outcome or what went wrong. Every exception ends here.
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { bug, type Diagnostic, EXIT, NeffcError, usageError } from '../base/diagnostic.js';
 import type { CommandSpec, OptionValues, Outcome } from './command.js';
 import { diagnosticText } from './diagnostics.js';
@@ -28,7 +28,10 @@ export async function run(argv: readonly string[], environment: Environment): Pr
       exitCode = outcome.exitCode ?? EXIT.good;
       printOutcome(outcome, spec.schema, session);
     };
-    await buildProgram(environment, execute).parseAsync(argv, { from: 'user' });
+    const [name] = argv.filter((word) => !word.startsWith('-'));
+    const program = await buildProgram(environment, (entry) => entry.name === name, execute);
+    if (argv.length === 0) throw noCommand(program);
+    await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof ReaderGone) return EXIT.good;
@@ -40,6 +43,11 @@ export async function run(argv: readonly string[], environment: Environment): Pr
       throw second;
     }
   }
+}
+
+/** `neffc` alone: the help, as a usage error. */
+function noCommand(program: Command): NeffcError {
+  return usageError('E2001', `no command is given\n\n${program.helpInformation().trimEnd()}`);
 }
 
 function printDiagnostics(diagnostics: readonly Diagnostic[], { environment, err }: Session): void {

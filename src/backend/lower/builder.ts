@@ -9,6 +9,7 @@ import type { Instruction } from '../../isa/table.js';
 import type { Buffer, BufferAp, BufferDescriptor, BufferScalar, Step } from './buffer.js';
 import { CHIP_TYPE } from './chip-type.js';
 import { copyDescriptors } from './descriptors.js';
+import { columnAp, columns, panelCut, type ScalarOperand, scalarOf, stretch } from './scalar-operands.js';
 import { broadcastView, chipAxes, singleAp, sliceAxis, tile, type View, viewShape } from './view.js';
 
 const ENVELOPE = { waits: [], increment: -1, bindings: [] } as const;
@@ -21,9 +22,6 @@ export const NO_AP: Ap = {
   counts: [1, 1, 1, 1],
   strides: [0, 0, 0, 0],
 };
-
-/** A scalar operand of a kernel: a number, or a view of one element per partition. */
-export type ScalarOperand = number | View;
 
 export interface WeightGroup {
   readonly buffers: readonly Buffer[];
@@ -448,33 +446,4 @@ export class Builder {
     this.load[engine] +=
       (Math.max(elements * inputs, COSTS.minimumCycles) * 1000) / this.target.clockMhz[engine];
   }
-}
-
-/** How to cut a view whose rows fill several panels from partition 0: by 128 steps of its innermost partition axis. */
-function panelCut(v: View): { axis: number; n: number; size: number } | undefined {
-  if (v.space !== 'sbuf' || v.p0 % PARTITIONS !== 0) return undefined;
-  const axis = v.axes.findIndex((a) => a.p > 0 && a.n * a.p > PARTITIONS && PARTITIONS % a.p === 0);
-  const a = v.axes[axis];
-  return a === undefined || a.n * a.p <= PARTITIONS ? undefined : { axis, n: a.n, size: PARTITIONS / a.p };
-}
-
-/** Column views among the scalars, stretched to dst's shape so that tile() cuts them along. */
-function columns(dst: View, ...scalars: ScalarOperand[]): View[] {
-  return scalars.filter((s): s is View => typeof s !== 'number').map((s) => stretch(s, dst));
-}
-
-function stretch(column: View, dst: View): View {
-  return broadcastView(column, viewShape(dst));
-}
-
-/** Takes the next column pattern off `rest` for a view, or makes the immediate. */
-function scalarOf(s: ScalarOperand, rest: BufferAp[], immediate: 'f32' | 'i32'): BufferScalar {
-  if (typeof s === 'number') return { kind: immediate, value: s };
-  const a = rest.shift() as BufferAp;
-  return { kind: 'column', space: a.space, dtype: a.dtype, base: a.base, buffer: a.buffer };
-}
-
-function columnAp(rest: BufferAp[]): BufferAp {
-  const a = rest.shift() as BufferAp;
-  return { ...a, counts: [1, 1, 1, 1], strides: [0, 0, 0, 0] };
 }

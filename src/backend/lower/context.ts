@@ -11,6 +11,7 @@ import { CHIP_DTYPE_BYTES, type ChipDType } from '../../isa/operands.js';
 import type { Buffer } from './buffer.js';
 import type { Builder } from './builder.js';
 import { CHIP_TYPE } from './chip-type.js';
+import { hasPartitions } from './layout.js';
 import { move } from './move.js';
 import { broadcastByPe, peCarries } from './transpose.js';
 import { broadcastView, dramView, permuteView, reshapeView, type View, viewShape } from './view.js';
@@ -23,6 +24,8 @@ export interface Plan {
   readonly mayBeNonFinite: ReadonlySet<Value>;
   /** Indices of gathers are in range by construction (tokens that arg-max chose, positions): they need no trap. */
   readonly indicesInRange?: boolean;
+  /** Engine of depthwise convolutions; default what the cost model says. */
+  readonly depthwise?: 'pe' | 'dve';
 }
 
 /** Shares of a partition's SBUF bytes: what values that live between nodes may take; the rest is for kernels. */
@@ -365,38 +368,3 @@ export class LowerContext {
     }
   }
 }
-
-/** Whether exactly these axes lie on partitions, dense, outer to inner, from partition 0 of a panel. */
-export function hasPartitions(v: View, partition: readonly number[]): boolean {
-  if (v.space !== 'sbuf' || v.p0 % PARTITIONS !== 0) return false;
-  let rows = 1;
-  const expected = new Map<number, number>();
-  for (const i of [...partition].reverse()) {
-    expected.set(i, rows);
-    rows *= v.axes[i]?.n ?? 1;
-  }
-  return v.axes.every((a, i) => a.n === 1 || a.p === (expected.get(i) ?? 0));
-}
-
-/**
- * Partition axes for a tensor nobody has an opinion on: the leading axes, so that row-major DRAM gives long rows, as many
- * as keep the work of an element-wise instruction smallest.
- */
-export function defaultPartition(shape: readonly number[]): number[] {
-  let best: number[] = [];
-  let bestCost = Number.POSITIVE_INFINITY;
-  const total = elementCount(shape);
-  let rows = 1;
-  for (let k = 0; k <= shape.length; k++) {
-    const panels = Math.ceil(rows / PARTITIONS);
-    const cost = panels * (Math.max(64, total / Math.max(1, rows)) + 100) + (k === shape.length ? 1 : 0);
-    if (cost < bestCost) {
-      bestCost = cost;
-      best = Array.from({ length: k }, (_, i) => i);
-    }
-    rows *= shape[k] ?? 1;
-  }
-  return best;
-}
-
-export { viewShape };

@@ -8,8 +8,9 @@ import { elementCount } from '../../ir/type.js';
 import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
 import type { Buffer, Section } from './buffer.js';
 import { Builder, type WeightGroup } from './builder.js';
-import { defaultPartition, LowerContext, type Plan } from './context.js';
+import { LowerContext, type Plan } from './context.js';
 import { KERNELS } from './kernels.js';
+import { defaultPartition } from './layout.js';
 import { move } from './move.js';
 import { dramView, type View } from './view.js';
 

@@ -166,8 +166,6 @@ async function compile([model]: readonly string[], values: OptionValues, session
 }
 
 export const COMPILE: CommandSpec = {
-  name: 'compile',
-  summary: 'compile a model to an artifact',
   schema: 1,
   configure,
   run: compile,

@@ -55,8 +55,6 @@ function dump([path = '']: readonly string[], values: OptionValues): Outcome {
 }
 
 export const DUMP: CommandSpec = {
-  name: 'dump',
-  summary: 'show what an artifact holds',
   schema: 1,
   configure,
   run: dump,

@@ -30,8 +30,6 @@ function run([model]: readonly string[], values: OptionValues, session: Session)
 }
 
 export const EXPLORE: CommandSpec = {
-  name: 'explore',
-  summary: 'compare the variants of a model that generates over a histogram of lengths',
   schema: 1,
   configure,
   run,

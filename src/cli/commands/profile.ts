@@ -135,8 +135,6 @@ function profile([path = '']: readonly string[], values: OptionValues, session: 
 }
 
 export const PROFILE: CommandSpec = {
-  name: 'profile',
-  summary: 'show where the modelled time of a request goes',
   schema: 1,
   configure,
   run: profile,

@@ -94,8 +94,6 @@ function runArtifact([path = '']: readonly string[], values: OptionValues, sessi
 }
 
 export const RUN: CommandSpec = {
-  name: 'run',
-  summary: 'run an artifact on the simulated chip',
   schema: 1,
   configure,
   run: runArtifact,

@@ -149,8 +149,6 @@ async function verify(
 }
 
 export const VERIFY: CommandSpec = {
-  name: 'verify',
-  summary: 'compare an artifact with a reference',
   schema: 1,
   configure,
   run: verify,

@@ -17,89 +17,139 @@ type Rule = (operands: readonly Region[]) => Region;
 
 const sum = (a: number, b: number): number => (a === -b && !Number.isFinite(a) ? Number.NaN : a + b);
 
-/** Bounds that exist only where both are known. */
-function bounds(most: number | undefined, least: number | undefined): Pick<Behind, 'most' | 'least'> {
-  return { ...(most !== undefined && { most }), ...(least !== undefined && { least }) };
+/** What is known of the entries that are not behind; each bound may be unknown. */
+interface Before {
+  readonly most?: number | undefined;
+  readonly least?: number | undefined;
+  readonly floor?: number | undefined;
+  readonly ceiling?: number | undefined;
 }
 
+/** Entries of the size of a score. */
+const SCORES: Before = { most: 0, least: 0, floor: 0, ceiling: 0 };
+
+const before = (r: Region): Before => r ?? SCORES;
+
+/** The bounds that are known. */
+function bounds(b: Before): Pick<Behind, 'most' | 'least' | 'floor' | 'ceiling'> {
+  return {
+    ...(b.most !== undefined && { most: b.most }),
+    ...(b.least !== undefined && { least: b.least }),
+    ...(b.floor !== undefined && { floor: b.floor }),
+    ...(b.ceiling !== undefined && { ceiling: b.ceiling }),
+  };
+}
+
+type Bound = number | undefined;
+const plus = (a: Bound, b: Bound): Bound => (a === undefined || b === undefined ? undefined : sum(a, b));
+const greater = (a: Bound, b: Bound): Bound => (a === undefined || b === undefined ? (a ?? b) : Math.max(a, b));
+const smaller = (a: Bound, b: Bound): Bound => (a === undefined || b === undefined ? (a ?? b) : Math.min(a, b));
+const both = (pick: (a: number, b: number) => number, a: Bound, b: Bound): Bound =>
+  a === undefined || b === undefined ? undefined : pick(a, b);
+
 const add: Rule = ([a, b]) => {
-  const [known, other] = a === undefined ? [b, a] : [a, b];
-  if (known === undefined) return undefined;
-  if (other === undefined) return { ...known, shifted: true };
-  // Which entry is the greatest of a sum is known only where one summand is the same everywhere.
-  const [x, c] = isPoint(other) ? [known, other] : [other, known];
-  const even = isPoint(c);
+  if (a === undefined && b === undefined) return undefined;
+  const [x, y] = [before(a), before(b)];
   return {
     low: sum(a?.low ?? 0, b?.low ?? 0),
     high: sum(a?.high ?? 0, b?.high ?? 0),
-    shifted: known.shifted || other.shifted,
-    ...bounds(
-      even && x.most !== undefined ? x.most + c.low : undefined,
-      even && x.least !== undefined ? x.least + c.low : undefined,
-    ),
+    shifted: a === undefined || b === undefined || a.shifted || b.shifted,
+    ...bounds({
+      most: greater(plus(x.most, y.floor), plus(y.most, x.floor)),
+      least: smaller(plus(x.least, y.ceiling), plus(y.least, x.ceiling)),
+      floor: plus(x.floor, y.floor),
+      ceiling: plus(x.ceiling, y.ceiling),
+    }),
   };
 };
 
 const isPoint = (r: NonNullable<Region>): boolean =>
-  r.low === r.high && r.most === r.low && r.least === r.high && !r.shifted;
+  r.low === r.high && r.floor === r.low && r.ceiling === r.high && !r.shifted;
+
+const opposite = (x: Bound): Bound => (x === undefined ? undefined : -x);
 
 const neg: Rule = ([a]) =>
   a && {
     low: -a.high,
     high: -a.low,
     shifted: a.shifted,
-    ...bounds(a.least === undefined ? undefined : -a.least, a.most === undefined ? undefined : -a.most),
+    ...bounds({
+      most: opposite(a.least),
+      least: opposite(a.most),
+      floor: opposite(a.ceiling),
+      ceiling: opposite(a.floor),
+    }),
   };
 
 const isZero = (r: Region): boolean => r !== undefined && r.low === 0 && r.high === 0 && !r.shifted;
 
+/** The operand times the one number that another is everywhere. */
 function scale(x: Region, factor: Region): Region {
   if (x === undefined || factor === undefined || !isPoint(factor)) return undefined;
   const c = factor.low;
-  if (c < 0) return neg([scale(x, { ...factor, low: -c, high: -c, most: -c, least: -c })]);
+  if (c < 0) return neg([scale(x, pointAt(-c))]);
   if (c === 0 || !Number.isFinite(c)) return undefined;
+  const times = (bound: Bound): Bound => (bound === undefined ? undefined : bound * c);
   return {
     low: x.low * c,
     high: x.high * c,
     shifted: x.shifted,
-    ...bounds(x.most === undefined ? undefined : x.most * c, x.least === undefined ? undefined : x.least * c),
+    ...bounds({ most: times(x.most), least: times(x.least), floor: times(x.floor), ceiling: times(x.ceiling) }),
   };
+}
+
+function pointAt(x: number): NonNullable<Region> {
+  return { low: x, high: x, shifted: false, most: x, least: x, floor: x, ceiling: x };
 }
 
 const ZERO: NonNullable<Region> = { low: 0, high: 0, shifted: false };
 
-const mul: Rule = ([a, b]) => (isZero(a) || isZero(b) ? ZERO : (scale(a, b) ?? scale(b, a)));
+/** Scores times a factor of the size of a mask's 1 are scores. */
+function product(a: Region, b: Region): Before {
+  const [x, y] = [before(a), before(b)];
+  const small = (v: Before): boolean =>
+    v.floor !== undefined && v.ceiling !== undefined && Math.max(Math.abs(v.floor), Math.abs(v.ceiling)) <= 1;
+  return small(x) && small(y) ? SCORES : {};
+}
+
+const mul: Rule = ([a, b]) =>
+  isZero(a) || isZero(b) ? { ...ZERO, ...bounds(product(a, b)) } : (scale(a, b) ?? scale(b, a));
 
 const div: Rule = ([a, b]) => {
   if (isZero(a)) return ZERO;
   if (b === undefined || !isPoint(b) || b.low === 0) return undefined;
-  const c = 1 / b.low;
-  return scale(a, { ...b, low: c, high: c, most: c, least: c });
+  return scale(a, pointAt(1 / b.low));
 };
 
-/** Either of both. */
+/** Either of both, nobody knows which. */
 function hull(a: Region, b: Region): Region {
   if (a === undefined || b === undefined) return undefined;
   return {
     low: Math.min(a.low, b.low),
     high: Math.max(a.high, b.high),
     shifted: a.shifted || b.shifted,
+    ...bounds({ floor: both(Math.min, a.floor, b.floor), ceiling: both(Math.max, a.ceiling, b.ceiling) }),
   };
 }
 
 const where: Rule = ([cond, a, b]) => {
   if (cond === undefined || cond.low !== cond.high) return hull(a, b);
-  const picked = cond.low !== 0 ? a : b;
-  const other = cond.low !== 0 ? b : a;
+  const [picked, other] = cond.low !== 0 ? [a, b] : [b, a];
   if (picked === undefined) return undefined;
   const { low, high, shifted } = picked;
-  // Where some entry before the row takes the other operand, and nothing is known of it, it is of the size of a score.
+  const [x, y] = [before(picked), before(other)];
+  // Whether each row has an entry before it that takes the other operand.
   const open = cond.low !== 0 ? cond.least === 0 : cond.most === 1;
   return {
     low,
     high,
     shifted,
-    ...(open && bounds(other === undefined ? 0 : other.low, other === undefined ? 0 : other.high)),
+    ...bounds({
+      most: open ? y.floor : undefined,
+      least: open ? y.ceiling : undefined,
+      floor: both(Math.min, x.floor, y.floor),
+      ceiling: both(Math.max, x.ceiling, y.ceiling),
+    }),
   };
 };
 
@@ -112,36 +162,29 @@ const min: Rule = ([a, b]) => {
 
 const max: Rule = ([a, b]) => {
   if (a === undefined || b === undefined) return undefined;
-  const most = a.most === undefined ? b.most : Math.max(a.most, b.most ?? -Infinity);
   return {
     low: Math.max(a.low, b.low),
     high: Math.max(a.high, b.high),
     shifted: a.shifted || b.shifted,
-    ...bounds(most, undefined),
+    ...bounds({ most: greater(a.most, b.most), floor: greater(a.floor, b.floor) }),
   };
 };
 
 const and: Rule = ([a, b]) => {
-  if (isZero(a) || isZero(b)) {
-    const [x, y] = [a, b];
-    const most =
-      x?.most !== undefined && y?.most !== undefined && (isPoint(x) || isPoint(y))
-        ? Math.min(x.most, y.most)
-        : undefined;
-    return { ...ZERO, ...bounds(most, undefined) };
-  }
-  return undefined;
+  if (!isZero(a) && !isZero(b)) return undefined;
+  // An entry that one has is in the result where the other has all.
+  const most = a?.floor === 1 ? b?.most : b?.floor === 1 ? a?.most : undefined;
+  return { ...ZERO, ...bounds({ most }) };
 };
+
+const flipped = (x: Bound): Bound => (x === undefined ? undefined : x === 0 ? 1 : 0);
 
 const not: Rule = ([a]) =>
   a && {
     low: a.high === 0 ? 1 : 0,
     high: a.low === 0 ? 1 : 0,
     shifted: false,
-    ...bounds(
-      a.least === undefined ? undefined : a.least === 0 ? 1 : 0,
-      a.most === undefined ? undefined : a.most === 0 ? 1 : 0,
-    ),
+    ...bounds({ most: flipped(a.least), least: flipped(a.most), floor: flipped(a.ceiling), ceiling: flipped(a.floor) }),
   };
 
 /** exp of a masked score is 0: the greatest entry of its row was taken off before, or the mask is far below any score. */
@@ -161,7 +204,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   and,
   not,
   exp,
-  relu: ([a]) => a && max([a, { ...ZERO, most: 0, least: 0 }]),
+  relu: ([a]) => a && max([a, pointAt(0)]),
 };
 
 /** What the result of an elementwise operator is behind the row. */
@@ -201,5 +244,6 @@ function atPoint(
   const scalars = values.map((x, i) => fromNumbers(dtypes[i] ?? result, [], [x]));
   const [value] = decl.evaluate?.(scalars, completeAttrs(decl, attrs), [{ dtype: result, shape: [] }]) ?? [];
   const x = value === undefined ? Number.NaN : (toNumbers(value)[0] ?? Number.NaN);
-  return Number.isNaN(x) ? undefined : { low: x, high: x, shifted: false };
+  if (Number.isNaN(x)) return undefined;
+  return operands.every((r) => r !== undefined && isPoint(r)) ? pointAt(x) : { low: x, high: x, shifted: false };
 }

@@ -157,6 +157,7 @@ function behindIn(constant: Constant, row: number, key: number): Behind {
   const [rowStride, keyStride] = [strides[row] ?? 1, strides[key] ?? 1];
   const [rows, keys] = [shape[row] ?? 1, shape[key] ?? 1];
   let [low, high, most, least] = [Infinity, -Infinity, Infinity, -Infinity];
+  let [floor, ceiling] = [Infinity, -Infinity];
   for (let base = 0; base < numbers.length; base++) {
     if (Math.floor(base / rowStride) % rows !== 0 || Math.floor(base / keyStride) % keys !== 0) continue;
     for (let i = 0; i < rows; i++) {
@@ -173,14 +174,16 @@ function behindIn(constant: Constant, row: number, key: number): Behind {
       }
       most = Math.min(most, greatest);
       least = Math.max(least, smallest);
+      floor = Math.min(floor, smallest);
+      ceiling = Math.max(ceiling, greatest);
     }
   }
-  return { row, key, low, high, shifted: false, most, least };
+  return { row, key, low, high, shifted: false, most, least, floor, ceiling };
 }
 
 /** What is known behind the row of a value that broadcasts against the pair without having both of its axes. */
 export function uniformBehind(f: Facts, row: number, key: number): Behind | undefined {
   if (f.range === undefined || f.last || f.source !== 'constant') return undefined;
   const { low, high } = f.range;
-  return { row, key, low, high, shifted: false, most: low, least: high };
+  return { row, key, low, high, shifted: false, most: low, least: high, floor: low, ceiling: high };
 }

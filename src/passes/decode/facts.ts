@@ -23,10 +23,12 @@ export interface Behind {
   readonly high: number;
   /** ... up to a summand of the size of a score. */
   readonly shifted: boolean;
-  /** In each row, one of the entries that are not behind is at least this (up to such a summand). */
+  /** In each row, one of the entries that are not behind is at least `most`, and one at most `least` (up to such a summand). */
   readonly most?: number;
-  /** In each row, one of the entries that are not behind is at most this. */
   readonly least?: number;
+  /** All entries that are not behind lie in this interval (up to such a summand). */
+  readonly floor?: number;
+  readonly ceiling?: number;
 }
 
 export interface Facts {

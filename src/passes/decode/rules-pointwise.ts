@@ -76,7 +76,7 @@ function elementwiseBehind(
 
 /** An interval of all elements holds behind the row, too. */
 function rangeRegion(f: Facts): Region {
-  return f.range && { ...f.range, shifted: false };
+  return f.range && { ...f.range, shifted: false, floor: f.range.low, ceiling: f.range.high };
 }
 
 function elementwiseRange(node: Node, facts: readonly Facts[]): Pick<Facts, 'range'> {

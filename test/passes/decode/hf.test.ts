@@ -23,7 +23,7 @@ describe.each(Object.keys(PREFIX).filter(present))('%s', (path) => {
     const context = (PREFIX[path] ?? []).map(([name, shape]) => [name, shape.with(0, batch)] as const);
     const source = prefixModel(path, 'input_ids', new Map(context), STEPS, batch);
     const derived = deriveStep(source);
-    expect(derived).toMatchObject({ program: { incremental: true } });
+    expect('refusal' in derived ? derived.refusal : 'derived').toBe('derived');
     if ('program' in derived) expect(mismatch(source, derived.program, [0, 1, 2, STEPS - 1])).toBeUndefined();
   });
 });
@@ -53,7 +53,7 @@ describe.each(CARRIED.filter(present))('%s', (path) => {
       STEPS,
     );
     const derived = deriveStep(source);
-    expect(derived).toMatchObject({ program: { incremental: true } });
+    expect('refusal' in derived ? derived.refusal : 'derived').toBe('derived');
     if ('program' in derived) expect(mismatch(source, derived.program, [0, 1, 2, STEPS - 1])).toBeUndefined();
   });
 });

@@ -8,14 +8,14 @@ describe.skipIf(!present('ocr/ocr_decoder.onnx'))('the OCR decoder', () => {
   const source = prefixModel('ocr/ocr_decoder.onnx', 'tokens', new Map([['memory', [1, 128, 96]]]), 75);
   it('is derived', () => {
     const derived = deriveStep(source);
-    expect(derived).toMatchObject({ program: { incremental: true } });
+    expect('refusal' in derived ? derived.refusal : 'derived').toBe('derived');
     if (!('program' in derived)) return;
     expect(mismatch(source, derived.program, [0, 1, 2, 40, 74])).toBeUndefined();
     expect(decoderFlops(source) / stepFlops(derived.program, generation(75))).toBeGreaterThan(10);
   });
   it('is padded', () => {
     const padded = paddedStep(source);
-    expect(padded).toMatchObject({ program: { incremental: false } });
+    expect('refusal' in padded ? padded.refusal : 'padded').toBe('padded');
     if (!('program' in padded)) return;
     expect(mismatch(source, padded.program, [0, 1, 5])).toBeUndefined();
   });

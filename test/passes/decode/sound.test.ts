@@ -56,7 +56,7 @@ describe.each(Object.entries(MASKS))('a transformer under a mask %s', (_, mask) 
   it('is derived', () => {
     const source = decoderOf(masked(mask));
     const derived = deriveStep(source);
-    expect(derived).toMatchObject({ program: { incremental: true } });
+    expect('refusal' in derived ? derived.refusal : 'derived').toBe('derived');
     if ('program' in derived) expect(mismatch(source, derived.program, [0, 1, 2, 3, 4, 5, 6])).toBeUndefined();
   });
 });
@@ -135,13 +135,13 @@ describe.each(Object.entries(OTHERS))('%s', (name, make) => {
   it.each([0, 3])('is derived for a prompt of %i tokens', (prompt) => {
     const source = decoderOf(make, { batch, prompt });
     const derived = deriveStep(source);
-    expect(derived).toMatchObject({ program: { incremental: true } });
+    expect('refusal' in derived ? derived.refusal : 'derived').toBe('derived');
     if ('program' in derived) expect(mismatch(source, derived.program, [0, 1, 2, 3, 4, 5, 6])).toBeUndefined();
   });
   it.each([0, 3])('is padded for a prompt of %i tokens', (prompt) => {
     const source = decoderOf(make, { batch, prompt });
     const padded = paddedStep(source);
-    expect(padded).toMatchObject({ program: { incremental: false } });
+    expect('refusal' in padded ? padded.refusal : 'padded').toBe('padded');
     if ('program' in padded) expect(mismatch(source, padded.program, [0, 1, 2, 3, 4, 5, 6])).toBeUndefined();
   });
 });

@@ -8,7 +8,7 @@ import { permuteView, reshapeView, sliceAxis, sliceView, type View, viewShape } 
 import { activateWithBias, type Epilogue, evictConvolution } from './epilogue.js';
 import { flatPlanes, reachable, someTapCovers, type Window } from './window.js';
 
-/** Lowers on DVE where that is the cheaper engine and everything fits on chip; false: the caller takes PE. */
+/** Lowers on DVE where that is the cheaper engine, or the one asked for, and everything fits on chip; false: the caller takes PE. */
 export function depthwise(c: LowerContext, node: Node, w: Window): boolean {
   const x = node.inputs[0] as Value;
   const out = node.outputs[0] as Value;
@@ -17,7 +17,8 @@ export function depthwise(c: LowerContext, node: Node, w: Window): boolean {
     someTapCovers(w.kernel.w, w.dilation.w, w.stride.w, w.low.w, w.in.w, w.out.w);
   if (!covered || !c.fits(out, [1]) || c.bytesPerPartition(x, [1]) > c.budget() * 0.5 || c.dtype(x) === 'i8')
     return false;
-  if (!dveIsCheaper(c, w, c.dtype(x))) return false;
+  const engine = c.plan.depthwise ?? (dveIsCheaper(c, w, c.dtype(x)) ? 'dve' : 'pe');
+  if (engine === 'pe') return false;
   const constant = constantOf(node.inputs[1] as Value) as Constant;
   const taps = w.kernel.h * w.kernel.w;
   const weights = reshapeView(c.weight(constant, [0], c.dtype(x)), [w.out.c, taps]) as View;

@@ -6,8 +6,8 @@ import { elementCount } from '../../../ir/type.js';
 import type { ActFunction, AluOp } from '../../../isa/functions.js';
 import { scalarConstant } from '../../scalar.js';
 import type { LowerContext } from '../context.js';
-import { defaultPartition } from '../context.js';
 import type { Kernel } from '../kernel.js';
+import { defaultPartition } from '../layout.js';
 import { laneAxes, move } from '../move.js';
 import { broadcastView, sliceView, type View, viewShape } from '../view.js';
 

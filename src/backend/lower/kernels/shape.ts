@@ -3,8 +3,8 @@ import { bug } from '../../../base/diagnostic.js';
 import type { Node, Value } from '../../../ir/graph.js';
 import { elementCount } from '../../../ir/type.js';
 import type { LowerContext } from '../context.js';
-import { defaultPartition } from '../context.js';
 import type { Kernel } from '../kernel.js';
+import { defaultPartition } from '../layout.js';
 import { laneAxes, move } from '../move.js';
 import {
   broadcastView,
