@@ -68,3 +68,9 @@ export const child = (name) => join(ROOT, 'bench', 'children', `${name}.mjs`);
 
 /** A module of the built compiler. */
 export const built = (path) => import(new URL(`../../dist/${path}.js`, import.meta.url).href);
+
+/** The artifact of a file. */
+export async function readArtifact(path) {
+  const { readArtifactFile } = await built('artifact/read');
+  return readArtifactFile(path);
+}

@@ -3,13 +3,12 @@ import { built } from './context.mjs';
 import { us } from './print.mjs';
 
 /** Profile, throughput and trace of an artifact. `cores` independent copies share DRAM and link in one timeline. */
-export async function modelledRun(path, { cores = 1, requests = 64, inFlight = 2 } = {}) {
-  const { readArtifactFile } = await built('artifact/read');
+export async function modelledRun(artifact, { cores = 1, requests = 64, inFlight = 2 } = {}) {
   const { loadArtifact } = await built('runtime/load');
   const { runRequest } = await built('runtime/request');
   const { throughput } = await built('runtime/throughput');
   const { profileOf } = await built('report/profile/profile');
-  const loaded = loadArtifact(readArtifactFile(path), { cores, timingOnly: true, checks: 'off' });
+  const loaded = loadArtifact(artifact, { cores, timingOnly: true, checks: 'off' });
   const result = runRequest(loaded, new Map(), { trace: true, chain: true });
   const { trace } = result.runs[0].result;
   return { profile: profileOf(loaded, result), many: throughput(result.events, { requests, inFlight, cores }), trace };

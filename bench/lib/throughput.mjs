@@ -1,5 +1,6 @@
 // Modelled images per second of ResNet-50 on inf1: four independent copies on the four cores of a chip, whose DRAM and link they
 // share in one timeline, two requests in flight on each, in steady state. With every bound, and the gap to the largest item by item.
+import { readArtifact } from './context.mjs';
 import { BOUNDS, boundCells, itemised, modelledRun } from './modelled.mjs';
 import { note, percent, printTable, times, us } from './print.mjs';
 
@@ -20,7 +21,7 @@ export async function run(context) {
     try {
       const flags = ['--target', 'inf1', '--auto-cast', 'all'];
       const artifact = await context.artifact(`resnet50-inf1-b${batch}`, model, ...flags);
-      const made = await modelledRun(artifact, { cores: CORES });
+      const made = await modelledRun(await readArtifact(artifact), { cores: CORES });
       runs.push({ batch, ...made, images: batch * made.many.requestsPerSecond });
     } catch (error) {
       note(`batch ${batch}: ${error.message}`);

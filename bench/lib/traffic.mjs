@@ -1,4 +1,5 @@
 // DRAM traffic of ResNet-50 against the compulsory: inputs, outputs and weights that are not pinned, each once.
+import { readArtifact } from './context.mjs';
 import { modelledRun } from './modelled.mjs';
 import { mb, printTable, times, us } from './print.mjs';
 
@@ -13,7 +14,7 @@ export async function run(context) {
   ];
   const rows = [['', 'DRAM', 'compulsory', 'ratio', 'transfers', 'rows', 'bytes a row', 'pinned', 'device time']];
   for (const [name, artifact] of artifacts) {
-    const { profile } = await modelledRun(artifact);
+    const { profile } = await modelledRun(await readArtifact(artifact));
     const { dma, memory, device_ns } = profile;
     const ratio = times(dma.dram_bytes / dma.compulsory_bytes);
     const sizes = [mb(dma.dram_bytes), mb(dma.compulsory_bytes), ratio, dma.transfers, dma.rows];

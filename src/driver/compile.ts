@@ -3,7 +3,7 @@
 import { ConstantStore } from '../artifact/constants.js';
 import type { ArtifactDraft, ExecutableInfo } from '../artifact/model.js';
 import type { ModelSignature } from '../artifact/signature.js';
-import { type CompiledExecutable, compileGraph } from '../backend/compile.js';
+import { type BackendOptions, type CompiledExecutable, compileGraph } from '../backend/compile.js';
 import type { Diagnostic } from '../base/diagnostic.js';
 import { ENGINES, type EngineName, type Target, TICKS_PER_NS } from '../chip/target.js';
 import type { Graph } from '../ir/graph.js';
@@ -28,6 +28,7 @@ export interface CompileOptions {
   readonly preprocess: ReadonlyMap<string, string>;
   readonly level: number;
   readonly passes?: Partial<PassOptions>;
+  readonly backend?: Pick<BackendOptions, 'depthwise'>;
   /** Called as each stage ends, with what it made. */
   readonly onStage?: (stage: string, data?: unknown) => void;
   /** Told of the graph as it stands: what a reproducer of a later failure needs. */
@@ -106,6 +107,7 @@ export function compilePrepared(
     kind: 'graph',
     name: 'main',
     level: options.level,
+    ...options.backend,
     check: options.passes?.verifyEach === true,
     onStage: stage,
   });

@@ -8,7 +8,8 @@ import { loadArtifact } from '../runtime/load.js';
 import { runRequest } from '../runtime/request.js';
 import type { CheckMode } from '../sim/simulate.js';
 import { compareTensors, type Tolerance } from './compare.js';
-import { type CompileOptions, compileModel } from './compile.js';
+import type { CompileOptions } from './compile.js';
+import { compileSource } from './compile-source.js';
 import { HOST_OPERATORS } from './host-operators.js';
 import type { ReferenceSet } from './reference-data.js';
 
@@ -32,7 +33,7 @@ export type Verdict =
 export function judgeCase(given: ModelCase): Verdict {
   let hostOperators: readonly string[] = [];
   try {
-    const { draft, report } = compileModel(given.model, given.options);
+    const { draft, report } = compileSource(given.model, given.options);
     hostOperators = report.host_operators;
     const artifact = readArtifact(artifactBytes(draft), { file: draft.name });
     const [signature] = artifact.manifest.models;

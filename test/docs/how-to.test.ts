@@ -20,7 +20,10 @@ test('each kind of addition has its example', () => {
 
 test('the tree with the additions has no type error', () => {
   const tsc = join(ROOT, 'node_modules', '@typescript', 'native', 'bin', 'tsc');
-  const { stdout } = spawnSync(process.execPath, [tsc, '--noEmit', '-p', '.'], { cwd: FOLDER, encoding: 'utf8' });
+  const { stdout } = spawnSync(process.execPath, [tsc, '--noEmit', '-p', '.'], {
+    cwd: FOLDER,
+    encoding: 'utf8',
+  });
   expect(stdout).toBe('');
 });
 

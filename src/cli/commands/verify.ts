@@ -127,7 +127,8 @@ async function verify(
     flags.layers === true && flags.model !== undefined
       ? compareLayers(flags.model, inputs, compiledWith(artifact, signature))
       : undefined;
-  const sets = [...recorded];
+  // Inputs that are given stand in for the recorded ones, for example the image that they were made from.
+  const sets = recorded.map((set) => (set === recorded[0] ? { ...set, inputs } : set));
   if (flags.model !== undefined && recorded.length === 0) {
     // Layers are compared by neffc's evaluators anyway, so the outputs are too.
     const runtime = layered === undefined ? flags.reference : 'interpreter';

@@ -65,6 +65,14 @@ function columnsTensor({ dtype, layout, start, fixed }: Columns, { steps }: Deco
   return fromNumbers(dtype, shape, Array.from({ length: batch * length }, (_, i) => at(i)));
 }
 
+/** The token that a tensor of columns holds for a row at a step. */
+export function tokenIn({ layout, start }: Columns, tensor: HostTensor, step: number, row: number): number | undefined {
+  const column = start.length + step;
+  const [first = 1, second = 1] = tensor.shape;
+  const index = layout === 'rows' ? row * second + column : layout === 'columns' ? column * second + row : column;
+  return column < (layout === 'rows' ? second : first) ? toNumbers(tensor)[index] : undefined;
+}
+
 /** A moment of a run: what has been decoded, and the state that the loop's own bookkeeping gave. */
 export interface Logged {
   readonly decoded: Decoded;

@@ -1,11 +1,10 @@
 // What a decoding loop does with the tokens that it chooses, found by running its bookkeeping: which tokens end a row, what
 // finished rows are filled with, when the loop ends, and what each integer is that it carries.
 import type { HostTensor } from '../../base/tensor.js';
-import { toNumbers } from '../../base/tensor.js';
 import { constantOf } from '../../ir/graph.js';
 import { constantTensor } from '../../ops/evaluate.js';
 import { buildable } from './build-source.js';
-import { type Columns, type Decoded, type Logged, type Meaning, meaningOf, tensorOfMeaning } from './loop-leaves.js';
+import { type Columns, type Decoded, type Logged, type Meaning, meaningOf, tensorOfMeaning, tokenIn } from './loop-leaves.js';
 import type { LoopSite } from './loop-site.js';
 import { isBookkept, type LoopState, runBookkeeping, specialNumbers, type StepParts, takeApart } from './loop-step.js';
 import { generationUnknown, loopNotUnderstood } from './refusals.js';
@@ -59,7 +58,12 @@ export function observeLoop(site: LoopSite, batch: number, stepLimit: number | u
   const limit = Math.min(RUN, site.maxTrips ?? RUN);
   const generic = run(parts, start, limit, batch, (t) => Array.from({ length: batch }, (_, n) => pick(t, n)), () => false, undefined);
   const record = recordOf(generic, site.file);
-  const masked = (v: number): number | undefined => paddedWith(parts, start, all(v), all(pick(1, 0)), record.name);
+  /** What the first row gets in the second iteration, where it would choose a plain token, after choosing v in the first. */
+  const masked = (v: number): number | undefined => {
+    const one = runBookkeeping(parts(0), start, all(v)).state;
+    const two = runBookkeeping(parts(1), one, all(pick(1, 0))).state.get(record.name);
+    return two && tokenIn(record.columns, two, 1, 0);
+  };
   const eos = stopping.length > 0 ? stopping : candidates.filter((v) => limit > 1 && masked(v) !== pick(1, 0));
   const filled = eos[0] === undefined || limit < 2 ? undefined : masked(eos[0]);
   const pad = filled === pick(1, 0) ? undefined : filled;
@@ -80,8 +84,15 @@ export function observeLoop(site: LoopSite, batch: number, stepLimit: number | u
     const meaning = meaningOf(name, logs);
     if (meaning !== undefined) meanings.set(name, meaning);
   }
+  const unclear = [...first.bookkept.keys()].filter((name) => !meanings.has(name));
   const columns = meanings.get(record.name);
-  if (columns?.kind !== 'columns') throw loopNotUnderstood('the loop keeps its tokens in a way that is not known', { file: site.file });
+  if (unclear.length > 0 || columns?.kind !== 'columns') {
+    throw loopNotUnderstood(
+      `what '${unclear[0] ?? record.name}' is, which the loop carries, is not known`,
+      { file: site.file },
+      'Known are tokens so far, the last token, flags of rows that have ended, lengths and counters.',
+    );
+  }
   const plainToken = pick(0, 0);
   const maxSteps = lastStep(site, parts, meanings, batch, plainToken, stepLimit);
   return { batch, vocabulary, eos, pad, meanings, record: columns, maxSteps, stopsEarly: stopping.length > 0, parts, plain: plainToken };
@@ -148,39 +159,22 @@ function endings(batch: number, limit: number): readonly (readonly number[])[] {
   return [rows.map(() => 0), rows.map((n) => n % limit), rows.map((n) => (n + 1) % limit), rows.map((n) => (n === 0 ? limit - 1 : limit))];
 }
 
+interface RecordLeaf {
+  readonly name: string;
+  readonly columns: Columns;
+}
+
 /** The leaf that holds the tokens chosen. */
-function recordOf(log: readonly Logged[], file: string): { readonly name: string } {
-  const names = [...(log.at(-1)?.state.keys() ?? [])];
-  const name = names.find((one) => meaningOf(one, log)?.kind === 'columns');
-  if (name !== undefined) return { name };
-  throw loopNotUnderstood('the loop keeps the tokens that it chooses nowhere', { file }, 'A buffer that grows by one token an iteration is known, or one of fixed length that is written at the iteration.');
-}
-
-/** What a row gets in the second iteration that chose `tokens` in the first and would get `others`. */
-function paddedWith(parts: (t: number) => StepParts, start: LoopState, tokens: readonly number[], others: readonly number[], record: string): number | undefined {
-  const one = runBookkeeping(parts(0), start, tokens).state;
-  const two = runBookkeeping(parts(1), one, others).state;
-  const probe = runBookkeeping(parts(1), one, others.map((token) => token)).state.get(record);
-  const before = two.get(record);
-  if (before === undefined || probe === undefined) return undefined;
-  // The second token stands behind the start and the first one, whose place the first iteration shows.
-  const place = placeOf(start.get(record), one.get(record), two.get(record));
-  return place === undefined ? undefined : toNumbers(before)[place];
-}
-
-/** Index of the first row's element that the second of two iterations wrote. */
-function placeOf(zero: HostTensor | undefined, one: HostTensor | undefined, two: HostTensor | undefined): number | undefined {
-  if (zero === undefined || one === undefined || two === undefined) return undefined;
-  const [a, b, c] = [zero, one, two].map((x) => toNumbers(x)) as [Float64Array, Float64Array, Float64Array];
-  if (a.length !== b.length) {
-    // Grown: the last column of the first row.
-    const rows = two.shape.length === 2 && two.shape[0] !== c.length ? two.shape : undefined;
-    const isRows = rows !== undefined && one.shape[0] === two.shape[0];
-    return isRows ? (two.shape[1] ?? 1) - 1 : c.length - (two.shape.length === 2 ? (two.shape[1] ?? 1) : 1);
+function recordOf(log: readonly Logged[], file: string): RecordLeaf {
+  for (const name of log.at(-1)?.state.keys() ?? []) {
+    const columns = meaningOf(name, log);
+    if (columns?.kind === 'columns') return { name, columns };
   }
-  const written = [...b].findIndex((value, i) => value !== a[i]);
-  const perRow = two.shape.length === 2 ? 1 : 1;
-  return written < 0 ? undefined : written + perRow;
+  throw loopNotUnderstood(
+    'the loop keeps the tokens that it chooses nowhere',
+    { file },
+    'A buffer that grows by one token an iteration is known, or one of fixed length that is written at the iteration.',
+  );
 }
 
 /** Iterations of a decoding in which no row ends. */

@@ -252,7 +252,7 @@ class OnnxLoopSite implements LoopSite {
       if (constant !== undefined) values.set(leaf.final, constant);
       const scan = this.rows[this.scans.indexOf(leaf)];
       const type = scan === undefined ? types.get(leaf.name) : { dtype: scan.dtype, shape: [count, ...scan.shape] };
-      return constant !== undefined || type === undefined ? [] : [{ leaf, name: leaf.final, ...type }];
+      return constant !== undefined || type === undefined ? [] : [{ leaf, ...type, name: leaf.final }];
     });
     const outputs = this.model.graph.outputs.map(({ name }) => name);
     const graph = importPiece(this.model, this.file, { inputs: [...inputs, ...this.inputs], values, outputs });

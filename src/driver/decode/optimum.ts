@@ -51,8 +51,9 @@ interface ChosenDecoder {
 }
 
 function sourceAt(folder: ModelFolder, name: string): SourceModel {
-  const { model, file } = folder.read(name);
-  return onnxSource(model, file);
+  const read = folder.read(name);
+  if (read.kind !== 'onnx') throw folderIncomplete(`${name} holds a TorchScript archive, not an ONNX model`, { file: folder.path });
+  return onnxSource(read.model, read.file);
 }
 
 function kindOf({ inputs }: SourceModel): DecoderKind {

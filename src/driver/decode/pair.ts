@@ -11,9 +11,9 @@ import { buildable, carriedSource, carriedStep, type Front, prefixDecoder, prefi
 import { applyGraph, copyPart, dependents, type Named, named } from './graph-parts.js';
 import { generation } from './generation.js';
 import { inputUnbound } from './refusals.js';
-import { type DecodeFlags, type DecodeInput, type RecognisedDecode, type SourceModel, standardOutputs } from './request.js';
+import { type DecodeFlags, type DecodeInput, type RecognisedDecode, type SourceModel, standardOutputs, withTypes } from './request.js';
 import { bindPorts } from './shapes.js';
-import { type ContextSource, type EncoderSide, PROBE, type WiredPair, wireLater, wirePair } from './wire-pair.js';
+import { type ContextSource, type EncoderSide, encoderSources, offersOf, PROBE, type WiredPair, wireLater, wirePair } from './wire-pair.js';
 import { decoderGraph, outputValue, type Surroundings, type WiredDecoder } from './wired-decoder.js';
 
 export interface PairModels {
@@ -25,11 +25,13 @@ export interface PairModels {
 
 /** @throws E2010 to E2013, E2211, E4201 to E4205, E4208 */
 export function recognisePair(models: PairModels, flags: DecodeFlags): RecognisedDecode {
-  const { encoder: model, decoder, later } = models;
+  const model = withTypes(models.encoder, flags, flags.inputShapes, []);
+  const { later } = models;
   const { types, diagnostics } = bindPorts(model.inputs, flags.inputShapes, model.file, flags.batch);
   const [firstType] = types.values();
   const batch = firstType?.shape[0] ?? 1;
   const encoder: EncoderSide = { model, types, graph: model.graphAt(types, new Map()), batch };
+  const decoder = withTypes(models.decoder, flags, new Map(), [...encoderSources(encoder).values()]);
   const gen = generation(flags, {}, batch, decoder.file);
   const pair = wirePair(encoder, decoder, flags);
   const made = later === undefined ? single(encoder, pair, gen) : withLater(encoder, pair, later, gen, flags);
@@ -92,7 +94,9 @@ function encoderValues(encoder: EncoderSide, params: readonly Value[], results: 
 function withLater(encoder: EncoderSide, first: WiredPair, later: SourceModel, gen: Generation, flags: DecodeFlags): Recognised {
   const around: Surroundings = { context: first.context, states: first.states };
   const graph = decoderGraph(first.wired, { batch: encoder.batch, tokens: PROBE, past: 0 }, around);
-  const pair = wireLater(encoder, later, { model: first.wired.model, graph, scores: first.wired.scores }, flags);
+  const offers = offersOf(first.wired.model, graph).map(({ port: { name }, type }) => ({ name, ...type }));
+  const typed = withTypes(later, flags, new Map(), [...offers, ...encoderSources(encoder).values()]);
+  const pair = wireLater(encoder, typed, { model: first.wired.model, graph, scores: first.wired.scores }, flags);
   return firstAndLater(encoder, first, pair, gen);
 }
 
@@ -205,7 +209,7 @@ const tokensOf = ({ batch, bos }: Generation): HostTensor => fromNumbers('i64', 
 /** Random tensors from the encoder, and what the first step's decoder makes of them. */
 function randomContext(graph: Graph, context: readonly ContextSource[], wired: WiredDecoder, gen: Generation): readonly HostTensor[] {
   const random = createRandom(1);
-  const made = new Map(
+  const made = new Map<string, HostTensor>(
     context.flatMap(({ name, from, dtype, shape }) =>
       from === 'first step' ? [] : [[`${from} ${name}`, randomTensor(random, dtype, shape, -1, 1)] as const],
     ),

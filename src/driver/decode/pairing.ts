@@ -102,7 +102,7 @@ function byNames<A, B>(as: readonly A[], bs: readonly B[], nameOf: (side: A | B)
 
 /** Each name without the words that all of them have. */
 function distinguishing(names: readonly string[]): readonly string[] {
-  const words = names.map((name) => name.match(/[A-Za-z]+|\d+/g) ?? []);
+  const words = names.map((name): readonly string[] => name.match(/[A-Za-z]+|\d+/g) ?? []);
   const isCommon = (word: string) => names.length > 1 && words.every((list) => list.includes(word));
   return words.map((list) => list.filter((word) => !isCommon(word)).join(' '));
 }

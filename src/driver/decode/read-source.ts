@@ -6,18 +6,21 @@ import { externalDataReader } from '../../frontend/onnx/proto/external-files.js'
 import type { OnnxModel } from '../../frontend/onnx/proto/model.js';
 import { readOnnxModel } from '../../frontend/onnx/proto/read.js';
 import { sniffModel } from '../../frontend/sniff.js';
+import { readTorchArchive, type TorchArchive } from '../../frontend/torchscript/archive/read.js';
 
 /** A model file that is read; `file` is its name in diagnostics. */
-export type ReadModel = { readonly kind: 'onnx'; readonly file: string; readonly model: OnnxModel };
+export type ReadModel =
+  | { readonly kind: 'onnx'; readonly file: string; readonly model: OnnxModel }
+  | { readonly kind: 'torchscript'; readonly file: string; readonly archive: TorchArchive };
 
-/** @throws E3040 (no model), E3041 (cannot be read), and as readOnnxModel */
+/** @throws E3040 (no model), E3041 (cannot be read), and as readOnnxModel and readTorchArchive */
 export function readModel(path: string): ReadModel {
   const bytes = readBytes(path);
   const file = basename(path);
   const found = sniffModel(bytes);
+  if (found.kind === 'torchscript') return { kind: 'torchscript', file, archive: readTorchArchive(bytes, { file }) };
   if (found.kind !== 'onnx') {
-    const what = found.kind === 'unknown' ? `it looks like ${found.looksLike}` : 'it is a TorchScript archive';
-    throw badInput('E3040', `${file} is no ONNX model: ${what}`, { file: path });
+    throw badInput('E3040', `${file} is neither an ONNX model nor a TorchScript archive: it looks like ${found.looksLike}`, { file }, found.hint);
   }
   const model = readOnnxModel(bytes, { file, readExternal: externalDataReader(dirname(resolve(path))) });
   return { kind: 'onnx', file, model };

@@ -1,17 +1,20 @@
 // The entry of recognition: files that hold a decoding model, in whatever form, to the one structure that variants are built
 // from. Here it is decided which form a request has; each form has a file of its own.
-import { findDecodeLoop } from './onnx-loop.js';
+import { choosesInLoop } from '../../frontend/torchscript/signature.js';
 import { onnxSource } from './onnx-source.js';
 import { isOptimumFolder, recogniseFolder } from './optimum.js';
 import { recognisePair } from './pair.js';
 import { isFolder, readFolder, readModel, type ReadModel } from './read-source.js';
 import type { DecodeFlags, RecognisedDecode, SourceModel } from './request.js';
 import { recogniseLoop } from './loop.js';
-import { onnxLoopSite } from './onnx-loop.js';
+import { findDecodeLoop, onnxInputPorts, onnxLoopSite } from './onnx-loop.js';
+import { bindPorts } from './shapes.js';
 import { recogniseTeacher } from './teacher.js';
+import { torchLoopSite } from './torch-loop.js';
+import { torchSource } from './torch-source.js';
 
 export type RecogniseRequest =
-  /** An ONNX file or a folder; `decoderFile` picks one of a folder's decoders. */
+  /** A model file or a folder; `decoderFile` picks one of a folder's decoders. */
   | { readonly model: string; readonly decoderFile?: string }
   | { readonly encoder: string; readonly decoder: string; readonly decoderPast?: string };
 
@@ -28,18 +31,30 @@ export function recognise(files: RecogniseRequest, flags: DecodeFlags): Recognis
   }
   if (isFolder(files.model)) return recogniseFolder(readFolder(files.model), files.decoderFile, flags);
   const read = readModel(files.model);
+  if (read.kind === 'torchscript') {
+    const site = choosesInLoop(read.archive) ? torchLoopSite(read.archive, read.file, flags.inputShapes) : undefined;
+    return site === undefined ? recogniseTeacher(sourceOf(read), flags) : recogniseLoop(site, flags, []);
+  }
   const loop = findDecodeLoop(read.model);
-  if (loop !== undefined) return recogniseLoop(onnxLoopSite(read.model, read.file, loop, flags), flags);
+  if (loop !== undefined) {
+    const { types, diagnostics } = bindPorts(onnxInputPorts(read.model), flags.inputShapes, read.file, flags.batch);
+    return recogniseLoop(onnxLoopSite(read.model, read.file, loop, types), flags, diagnostics);
+  }
   return recogniseTeacher(sourceOf(read), flags);
 }
 
-function sourceOf({ model, file }: ReadModel): SourceModel {
-  return onnxSource(model, file);
+function sourceOf(read: ReadModel): SourceModel {
+  return read.kind === 'onnx' ? onnxSource(read.model, read.file) : torchSource(read.archive, read.file);
+}
+
+export function holdsLoop(model: string): boolean {
+  return isDecodeSource({ model });
 }
 
 /** Whether `--decode auto` makes a loop of the source: it holds one, is a folder of an exporter, or is a pair of files. */
 export function isDecodeSource(files: RecogniseRequest): boolean {
   if ('encoder' in files) return true;
   if (isFolder(files.model)) return isOptimumFolder(readFolder(files.model));
-  return findDecodeLoop(readModel(files.model).model) !== undefined;
+  const read = readModel(files.model);
+  return read.kind === 'onnx' ? findDecodeLoop(read.model) !== undefined : choosesInLoop(read.archive);
 }

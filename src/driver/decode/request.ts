@@ -36,6 +36,20 @@ export interface SourceModel {
    * reads). Throws what the importer throws.
    */
   graphAt(types: ReadonlyMap<string, ShapedType>, values: ReadonlyMap<string, HostTensor>): Graph;
+  /** Of a file that declares no types: the model with the ports that it has where these tensors are at hand. */
+  typed?(hints: TypeHints): SourceModel;
+}
+
+/** What is known before a model's inputs are. */
+export interface TypeHints extends Pick<DecodeFlags, 'bind' | 'tokensInput' | 'batch'> {
+  readonly given: ShapesByName;
+  /** Tensors that may go into it. */
+  readonly offers: readonly ({ readonly name: string } & ShapedType)[];
+}
+
+/** The model with ports of known types, where that can be had. */
+export function withTypes(model: SourceModel, flags: DecodeFlags, given: ShapesByName, offers: TypeHints['offers']): SourceModel {
+  return model.typed?.({ ...flags, given, offers }) ?? model;
 }
 
 /** What the command line says about generation; each overrides what the source says of itself. */

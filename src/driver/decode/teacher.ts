@@ -9,13 +9,14 @@ import { findScores, findTokens } from './find-ports.js';
 import { generation } from './generation.js';
 import { buildGraph, copyPart, dependents, named } from './graph-parts.js';
 import { inputUnbound, scoresNotFound, unknownName } from './refusals.js';
-import { type DecodeFlags, type Port, type RecognisedDecode, type ShapedType, type SourceModel, standardOutputs } from './request.js';
+import { type DecodeFlags, type Port, type RecognisedDecode, type ShapedType, type SourceModel, standardOutputs, withTypes } from './request.js';
 import { bindPorts } from './shapes.js';
 import { ValueKeys } from './value-keys.js';
 import { decoderGraph, type Feed, outputValue, rowAt, scoreValue, type Surroundings, tokensAs, type WiredDecoder } from './wired-decoder.js';
 
 /** @throws E2010 to E2013, E2211, E4201 to E4203, E4205, E4208 */
-export function recogniseTeacher(model: SourceModel, flags: DecodeFlags): RecognisedDecode {
+export function recogniseTeacher(source: SourceModel, flags: DecodeFlags): RecognisedDecode {
+  const model = withTypes(source, flags, flags.inputShapes, []);
   const bound = boundFeeds(model, flags);
   const tokens = findTokens(model, model.inputs.filter(({ name }) => !bound.has(name)), flags.tokensInput);
   const own = model.inputs.filter((port) => port !== tokens && !bound.has(port.name));
@@ -30,7 +31,7 @@ export function recogniseTeacher(model: SourceModel, flags: DecodeFlags): Recogn
     return type === undefined ? [] : [{ name, ...type }];
   });
   const split = splitTeacher({ model, tokens, own: inputs, bound, generation: gen });
-  const source = prefixSource({
+  const prefix = prefixSource({
     file: model.file,
     front: split.front,
     decoder: split.decoder,
@@ -38,7 +39,7 @@ export function recogniseTeacher(model: SourceModel, flags: DecodeFlags): Recogn
     generation: gen,
   });
   return {
-    source,
+    source: prefix,
     inputs,
     outputs: standardOutputs(gen.pad),
     notes: [

@@ -2,7 +2,7 @@
 // By element type and shape, the file's declarations first, then sizes; names only break ties; --bind and --state before all.
 import type { Graph } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
-import { findScores, findTokens } from './find-ports.js';
+import { findScores, findTokens, looksLikeTokens } from './find-ports.js';
 import { type Offer, type Pairing, fits, pairUp, symbolsOfPorts } from './pairing.js';
 import { inputUnbound, pairingAmbiguous, unknownName } from './refusals.js';
 import type { DecodeFlags, Port, ShapedType, SourceModel } from './request.js';
@@ -161,11 +161,11 @@ function sameDeclaration(a: Port, b: Port): boolean {
   return a.name === b.name && a.dtype === b.dtype && sameDims;
 }
 
-/** Tokens are what is left when the encoder's own inputs are set aside, where that leaves something. */
+/** Tokens are among what is left when the encoder's own inputs are set aside, where that leaves something like them. */
 function tokensOf(decoder: SourceModel, encoder: SourceModel, flags: DecodeFlags, bound: ReadonlyMap<string, Feed>): Port {
   const free = decoder.inputs.filter(({ name }) => !bound.has(name));
   const own = free.filter((need) => !encoder.inputs.some((port) => sameDeclaration(port, need)));
-  return findTokens(decoder, own.length > 0 ? own : free, flags.tokensInput);
+  return findTokens(decoder, own.some(looksLikeTokens) ? own : free, flags.tokensInput);
 }
 
 /** @throws E4201, E4202, E4204, E4205 */

@@ -42,8 +42,10 @@ function bounds(b: Before): Pick<Behind, 'most' | 'least' | 'floor' | 'ceiling'>
 
 type Bound = number | undefined;
 const plus = (a: Bound, b: Bound): Bound => (a === undefined || b === undefined ? undefined : sum(a, b));
-const greater = (a: Bound, b: Bound): Bound => (a === undefined || b === undefined ? (a ?? b) : Math.max(a, b));
-const smaller = (a: Bound, b: Bound): Bound => (a === undefined || b === undefined ? (a ?? b) : Math.min(a, b));
+const greater = (a: Bound, b: Bound): Bound =>
+  a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
+const smaller = (a: Bound, b: Bound): Bound =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 const both = (pick: (a: number, b: number) => number, a: Bound, b: Bound): Bound =>
   a === undefined || b === undefined ? undefined : pick(a, b);
 
@@ -94,7 +96,12 @@ function scale(x: Region, factor: Region): Region {
     low: x.low * c,
     high: x.high * c,
     shifted: x.shifted,
-    ...bounds({ most: times(x.most), least: times(x.least), floor: times(x.floor), ceiling: times(x.ceiling) }),
+    ...bounds({
+      most: times(x.most),
+      least: times(x.least),
+      floor: times(x.floor),
+      ceiling: times(x.ceiling),
+    }),
   };
 }
 
@@ -179,12 +186,25 @@ const and: Rule = ([a, b]) => {
 
 const flipped = (x: Bound): Bound => (x === undefined ? undefined : x === 0 ? 1 : 0);
 
+/** Whether numbers are not 0. */
+function truth(a: NonNullable<Region>): Region {
+  if (isZero(a)) return isPoint(a) ? pointAt(0) : ZERO;
+  const never = a.shifted || (a.low <= 0 && a.high >= 0);
+  if (!never) return isPoint(a) ? pointAt(1) : { low: 1, high: 1, shifted: false };
+  return { low: 0, high: 1, shifted: false, floor: 0, ceiling: 1 };
+}
+
 const not: Rule = ([a]) =>
   a && {
     low: a.high === 0 ? 1 : 0,
     high: a.low === 0 ? 1 : 0,
     shifted: false,
-    ...bounds({ most: flipped(a.least), least: flipped(a.most), floor: flipped(a.ceiling), ceiling: flipped(a.floor) }),
+    ...bounds({
+      most: flipped(a.least),
+      least: flipped(a.most),
+      floor: flipped(a.ceiling),
+      ceiling: flipped(a.floor),
+    }),
   };
 
 /** exp of a masked score is 0: the greatest entry of its row was taken off before, or the mask is far below any score. */
@@ -222,7 +242,7 @@ export function throughElementwise(
 function throughCast(operands: readonly Region[], from: DType | undefined, to: DType): Region {
   const [a] = operands;
   if (from === to || from === 'bool') return same([a]);
-  if (to === 'bool') return a && not([not([a])]);
+  if (to === 'bool') return a && truth(a);
   // Narrower floats have less range: a mask may become -inf, and stays below the limit.
   return same([a]);
 }
@@ -245,5 +265,7 @@ function atPoint(
   const [value] = decl.evaluate?.(scalars, completeAttrs(decl, attrs), [{ dtype: result, shape: [] }]) ?? [];
   const x = value === undefined ? Number.NaN : (toNumbers(value)[0] ?? Number.NaN);
   if (Number.isNaN(x)) return undefined;
-  return operands.every((r) => r !== undefined && isPoint(r)) ? pointAt(x) : { low: x, high: x, shifted: false };
+  return operands.every((r) => r !== undefined && isPoint(r))
+    ? pointAt(x)
+    : { low: x, high: x, shifted: false };
 }

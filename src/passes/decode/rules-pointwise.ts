@@ -33,8 +33,11 @@ export const elementwise: Rule = (node, facts) => {
   const axes = mergeAxes(operands, rank) ?? refuse(node, 'its operands are not aligned on the token axis');
   const base = { ...joined(facts), axes };
   if (base.last) {
+    // Rows of tokens may meet only others that belong to the last position: scores of its row against all keys do.
     const covered = (axis: number): boolean =>
-      facts.some((f, i) => f.last && axisAt(operands[i]?.axes ?? [], axis) !== undefined);
+      facts.some(
+        (f, i) => f.last && f.source === 'tokens' && axisAt(operands[i]?.axes ?? [], axis) !== undefined,
+      );
     const rows = facts.some(
       (f, i) => f.source === 'tokens' && !f.last && operands[i]?.axes.some((a) => !covered(a.axis)),
     );

@@ -37,7 +37,8 @@ export function mismatch(
   const { batch } = source.generation;
   const prompt = source.prompt && toNumbers(pick(old, source.prompt.result));
   const given = source.prompt?.length ?? 0;
-  const column = (c: number): number[] => Array.from({ length: batch }, (_, n) => prompt?.[n * given + c] ?? 0);
+  const column = (c: number): number[] =>
+    Array.from({ length: batch }, (_, n) => prompt?.[n * given + c] ?? 0);
   const tokens = Array.from({ length: Math.max(0, given - 1) }, (_, c) => column(c));
   for (let t = 0; t <= Math.max(...compared); t++) {
     const vocabulary = program.step.body.results[0]?.type.shape[1] as number;

@@ -32,7 +32,11 @@ export class Maker {
   }
 
   /** A constant from a function of its indices. */
-  table(shape: readonly number[], of: (...index: number[]) => number, dtype: 'f32' | 'bool' | 'i64' = 'f32'): Value {
+  table(
+    shape: readonly number[],
+    of: (...index: number[]) => number,
+    dtype: 'f32' | 'bool' | 'i64' = 'f32',
+  ): Value {
     const size = shape.reduce((n, d) => n * d, 1);
     const values = Array.from({ length: size }, (_, flat) => {
       const index: number[] = [];
@@ -66,12 +70,16 @@ export class Maker {
   }
 
   norm(x: Value, name: string): Value {
-    return this.b.one('layer_norm', [x, this.weight(`${name}.scale`, [WIDTH]), this.weight(`${name}.bias`, [WIDTH])], {
-      axis: x.type.shape.length - 1,
-      epsilon: 1e-5,
-      scale: true,
-      bias: true,
-    });
+    return this.b.one(
+      'layer_norm',
+      [x, this.weight(`${name}.scale`, [WIDTH]), this.weight(`${name}.bias`, [WIDTH])],
+      {
+        axis: x.type.shape.length - 1,
+        epsilon: 1e-5,
+        scale: true,
+        bias: true,
+      },
+    );
   }
 
   heads(x: Value): Value {
@@ -108,7 +116,13 @@ export type Mask = (m: Maker, scores: Value, tokens: Value) => Value;
 export const causal: Mask = (m, scores) => m.b.one('add', [scores, m.triangle(-Infinity)]);
 
 /** A pre-norm transformer of two layers with cross-attention. */
-export function transformer(m: Maker, tokens: Value, memory: Value, mask: Mask = causal, mid = (x: Value) => x): Value {
+export function transformer(
+  m: Maker,
+  tokens: Value,
+  memory: Value,
+  mask: Mask = causal,
+  mid = (x: Value) => x,
+): Value {
   let x = m.positions(m.embed(tokens));
   for (const name of ['a', 'b']) {
     const normed = m.norm(x, `${name}.1`);

@@ -3,7 +3,16 @@ import { describe, expect, it } from 'vitest';
 import type { Value } from '../../../src/ir/graph.js';
 import { deriveStep, paddedStep } from '../../../src/passes/decode/derive.js';
 import { mismatch } from './compare.js';
-import { causal, decoderOf, HEADS, type Maker, type Mask, transformer, VOCABULARY, WIDTH } from './made-decoders.js';
+import {
+  causal,
+  decoderOf,
+  HEADS,
+  type Maker,
+  type Mask,
+  transformer,
+  VOCABULARY,
+  WIDTH,
+} from './made-decoders.js';
 
 type Make = (m: Maker, tokens: Value, memory: Value) => Value;
 const masked =
@@ -35,7 +44,9 @@ const MASKS: Readonly<Record<string, Mask>> = {
     return m.b.one('add', [m.b.one('mul', [s, open]), hidden]);
   },
   'with ALiBi': (m, s) => {
-    const slopes = m.table([1, HEADS, m.length, m.length], (_, h = 0, q = 0, k = 0) => (k > q ? -Infinity : (k - q) / (1 + h)));
+    const slopes = m.table([1, HEADS, m.length, m.length], (_, h = 0, q = 0, k = 0) =>
+      k > q ? -Infinity : (k - q) / (1 + h),
+    );
     return m.b.one('add', [s, slopes]);
   },
   'with relative bias': (m, s) => {
@@ -45,7 +56,10 @@ const MASKS: Readonly<Record<string, Mask>> = {
     return m.b.one('add', [m.b.one('add', [s, rows]), m.triangle(-1e9)]);
   },
   'within a window of three tokens': (m, s) =>
-    m.b.one('add', [s, m.table([m.length, m.length], (q = 0, k = 0) => (k > q || k < q - 2 ? -Infinity : 0))]),
+    m.b.one('add', [
+      s,
+      m.table([m.length, m.length], (q = 0, k = 0) => (k > q || k < q - 2 ? -Infinity : 0)),
+    ]),
   'with keys hidden by their token': (m, s, tokens) => {
     const hidden = m.b.one('where', [present(m, tokens), m.scalar(0), m.scalar(-30)]);
     return m.b.one('add', [causal(m, s, tokens), hidden]);
@@ -57,14 +71,24 @@ describe.each(Object.entries(MASKS))('a transformer under a mask %s', (_, mask) 
     const source = decoderOf(masked(mask));
     const derived = deriveStep(source);
     expect('refusal' in derived ? derived.refusal : 'derived').toBe('derived');
-    if ('program' in derived) expect(mismatch(source, derived.program, [0, 1, 2, 3, 4, 5, 6])).toBeUndefined();
+    if ('program' in derived)
+      expect(mismatch(source, derived.program, [0, 1, 2, 3, 4, 5, 6])).toBeUndefined();
   });
 });
 
 const left = (m: Maker, x: Value, name: string, padded: 'conv' | 'pad' | 'cut'): Value => {
   const { b } = m;
   const kernel = m.weight(name, [WIDTH, WIDTH, 3]);
-  const attrs = { strides: [1], dilations: [1], groups: 1, bias: false, act: '', alpha: 0, residual: false, out: '' };
+  const attrs = {
+    strides: [1],
+    dilations: [1],
+    groups: 1,
+    bias: false,
+    act: '',
+    alpha: 0,
+    residual: false,
+    out: '',
+  };
   const columns = b.one('transpose', [x], { perm: [0, 2, 1] });
   const shape = [m.batch, WIDTH, m.length];
   const made = {
@@ -94,7 +118,9 @@ const OTHERS: Readonly<Record<string, Make>> = {
   'rows of all batches in one axis': (m, tokens, memory) =>
     transformer(m, tokens, memory, causal, (x) => {
       const flat = m.b.one('reshape', [x], { shape: [m.batch * m.length, WIDTH] });
-      return m.b.one('reshape', [m.feed(m.norm(flat, 'flat'), 'flat')], { shape: [m.batch, m.length, WIDTH] });
+      return m.b.one('reshape', [m.feed(m.norm(flat, 'flat'), 'flat')], {
+        shape: [m.batch, m.length, WIDTH],
+      });
     }),
   'softmax taken apart': (m, tokens, memory) => {
     const apart = (s: Value): Value => {
@@ -105,10 +131,16 @@ const OTHERS: Readonly<Record<string, Make>> = {
     const x = m.positions(m.embed(tokens));
     const { b } = m;
     const attend = (y: Value, name: string): Value => {
-      const scores = b.one('matmul', [m.linear(y, `${name}.q`), b.one('transpose', [m.linear(y, `${name}.k`)], { perm: [0, 2, 1] })]);
+      const scores = b.one('matmul', [
+        m.linear(y, `${name}.q`),
+        b.one('transpose', [m.linear(y, `${name}.k`)], { perm: [0, 2, 1] }),
+      ]);
       const shape = [m.batch, 1, m.length, m.length];
       const weights = apart(causal(m, b.one('reshape', [scores], { shape }), tokens));
-      return b.one('matmul', [b.one('reshape', [weights], { shape: shape.with(1, m.batch).slice(1) }), m.linear(y, `${name}.v`)]);
+      return b.one('matmul', [
+        b.one('reshape', [weights], { shape: shape.with(1, m.batch).slice(1) }),
+        m.linear(y, `${name}.v`),
+      ]);
     };
     void memory;
     return m.linear(b.one('add', [attend(b.one('add', [x, attend(x, 'a')]), 'b'), x]), 'out', VOCABULARY);
@@ -116,18 +148,29 @@ const OTHERS: Readonly<Record<string, Make>> = {
   'the attention operator, causal': (m, tokens) => {
     let x = m.positions(m.embed(tokens));
     for (const name of ['a', 'b']) {
-      const [q, k, v] = ['q', 'k', 'v'].map((part) => m.heads(m.linear(x, `${name}.${part}`))) as [Value, Value, Value];
+      const [q, k, v] = ['q', 'k', 'v'].map((part) => m.heads(m.linear(x, `${name}.${part}`))) as [
+        Value,
+        Value,
+        Value,
+      ];
       const mixed = m.b.one('attention', [q, k, v], { scale: 0.5, causal: true, mask: false });
-      const rows = m.b.one('reshape', [m.b.one('transpose', [mixed], { perm: [0, 2, 1, 3] })], { shape: [m.batch, m.length, WIDTH] });
+      const rows = m.b.one('reshape', [m.b.one('transpose', [mixed], { perm: [0, 2, 1, 3] })], {
+        shape: [m.batch, m.length, WIDTH],
+      });
       x = m.norm(m.b.one('add', [x, rows]), name);
     }
     return m.linear(x, 'out', VOCABULARY);
   },
-  'a convolution padded on the left': (m, tokens, memory) => transformer(m, tokens, memory, causal, (x) => left(m, x, 'conv', 'conv')),
-  'padding on the left, then a convolution': (m, tokens, memory) => transformer(m, tokens, memory, causal, (x) => left(m, x, 'conv', 'pad')),
-  'a convolution padded on both sides and cut': (m, tokens, memory) => transformer(m, tokens, memory, causal, (x) => left(m, x, 'conv', 'cut')),
+  'a convolution padded on the left': (m, tokens, memory) =>
+    transformer(m, tokens, memory, causal, (x) => left(m, x, 'conv', 'conv')),
+  'padding on the left, then a convolution': (m, tokens, memory) =>
+    transformer(m, tokens, memory, causal, (x) => left(m, x, 'conv', 'pad')),
+  'a convolution padded on both sides and cut': (m, tokens, memory) =>
+    transformer(m, tokens, memory, causal, (x) => left(m, x, 'conv', 'cut')),
   'a running sum': (m, tokens, memory) =>
-    transformer(m, tokens, memory, causal, (x) => m.norm(m.b.one('cumsum', [x], { axis: 1, exclusive: false, reverse: false }), 'sum')),
+    transformer(m, tokens, memory, causal, (x) =>
+      m.norm(m.b.one('cumsum', [x], { axis: 1, exclusive: false, reverse: false }), 'sum'),
+    ),
 };
 
 describe.each(Object.entries(OTHERS))('%s', (name, make) => {
@@ -136,7 +179,8 @@ describe.each(Object.entries(OTHERS))('%s', (name, make) => {
     const source = decoderOf(make, { batch, prompt });
     const derived = deriveStep(source);
     expect('refusal' in derived ? derived.refusal : 'derived').toBe('derived');
-    if ('program' in derived) expect(mismatch(source, derived.program, [0, 1, 2, 3, 4, 5, 6])).toBeUndefined();
+    if ('program' in derived)
+      expect(mismatch(source, derived.program, [0, 1, 2, 3, 4, 5, 6])).toBeUndefined();
   });
   it.each([0, 3])('is padded for a prompt of %i tokens', (prompt) => {
     const source = decoderOf(make, { batch, prompt });

@@ -20,7 +20,18 @@ const masked =
 
 const convolution = (low: number, high: number) =>
   mid((m, x) => {
-    const attrs = { strides: [1], dilations: [1], groups: 1, bias: false, act: '', alpha: 0, residual: false, out: '', low: [low], high: [high] };
+    const attrs = {
+      strides: [1],
+      dilations: [1],
+      groups: 1,
+      bias: false,
+      act: '',
+      alpha: 0,
+      residual: false,
+      out: '',
+      low: [low],
+      high: [high],
+    };
     const columns = m.b.one('transpose', [x], { perm: [0, 2, 1] });
     const made = m.b.one('conv', [columns, m.weight('conv', [WIDTH, WIDTH, 3])], attrs);
     return m.b.one('transpose', [made], { perm: [0, 2, 1] });
@@ -31,13 +42,21 @@ const CASES: Readonly<Record<string, Make>> = {
   'a mask that looks one token ahead': masked((m, s) => m.b.one('add', [s, m.triangle(-Infinity, 1)])),
   'a mask that is not low enough': masked((m, s) => m.b.one('add', [s, m.triangle(-50)])),
   'a finite mask over rows with nothing open': masked((m, s, tokens) => {
-    const there = m.b.one('reshape', [m.b.one('ne', [tokens, m.b.scalar('i64', 0)])], { shape: [m.batch, 1, 1, m.length] });
+    const there = m.b.one('reshape', [m.b.one('ne', [tokens, m.b.scalar('i64', 0)])], {
+      shape: [m.batch, 1, 1, m.length],
+    });
     const hidden = m.b.one('where', [there, m.scalar(0), m.scalar(-1e9)]);
     return m.b.one('add', [m.b.one('add', [s, m.triangle(-1e9)]), hidden]);
   }),
-  'an upside-down mask': masked((m, s) => m.b.one('add', [s, m.table([m.length, m.length], (q = 0, k = 0) => (k < q ? -Infinity : 0))])),
-  'a mean over tokens': mid((m, x) => m.b.one('sub', [x, m.b.one('reduce_mean', [x], { axes: [1], keep: true })])),
-  'a maximum over tokens': mid((m, x) => m.b.one('sub', [x, m.b.one('reduce_max', [x], { axes: [1], keep: true })])),
+  'an upside-down mask': masked((m, s) =>
+    m.b.one('add', [s, m.table([m.length, m.length], (q = 0, k = 0) => (k < q ? -Infinity : 0))]),
+  ),
+  'a mean over tokens': mid((m, x) =>
+    m.b.one('sub', [x, m.b.one('reduce_mean', [x], { axes: [1], keep: true })]),
+  ),
+  'a maximum over tokens': mid((m, x) =>
+    m.b.one('sub', [x, m.b.one('reduce_max', [x], { axes: [1], keep: true })]),
+  ),
   'normalisation over tokens': mid((m, x) => {
     const columns = m.b.one('transpose', [x], { perm: [0, 2, 1] });
     const normed = m.b.one('layer_norm', [columns], { axis: 2, epsilon: 1e-5, scale: false, bias: false });
@@ -47,10 +66,18 @@ const CASES: Readonly<Record<string, Make>> = {
   'a convolution that looks ahead': convolution(1, 1),
   'a convolution that looks two ahead': convolution(0, 2),
   'a value that depends on the length': mid((m, x) => m.b.one('add', [x, m.scalar(m.length / 10)])),
-  'positions counted from the end': mid((m, x) => m.b.one('add', [x, m.table([m.length, 1], (i = 0) => m.length - i)])),
-  'a running sum from the end': mid((m, x) => m.b.one('cumsum', [x], { axis: 1, exclusive: false, reverse: true })),
+  'positions counted from the end': mid((m, x) =>
+    m.b.one('add', [x, m.table([m.length, 1], (i = 0) => m.length - i)]),
+  ),
+  'a running sum from the end': mid((m, x) =>
+    m.b.one('cumsum', [x], { axis: 1, exclusive: false, reverse: true }),
+  ),
   'reversed tokens': mid((m, x) =>
-    m.b.one('slice', [x], { starts: [0, m.length - 1, 0], sizes: [m.batch, m.length, WIDTH], steps: [1, -1, 1] }),
+    m.b.one('slice', [x], {
+      starts: [0, m.length - 1, 0],
+      sizes: [m.batch, m.length, WIDTH],
+      steps: [1, -1, 1],
+    }),
   ),
   'a learned mixture of tokens': mid((m, x) => {
     const all = m.weight('mix', [32, 32]);
@@ -76,7 +103,10 @@ it('is said what and where', () => {
 });
 
 it('refuses a mask that is an input and grows with the tokens', () => {
-  const types = (length: number) => [tensorType('i64', [1, length]), tensorType('f32', [1, 1, length, length])];
+  const types = (length: number) => [
+    tensorType('i64', [1, length]),
+    tensorType('f32', [1, 1, length, length]),
+  ];
   const source: PrefixSource = {
     kind: 'prefix',
     generation: generation(6),
