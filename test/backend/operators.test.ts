@@ -1,4 +1,4 @@
-// Every operator's own random samples, compiled to bytes with all checks on and executed on the simulated chip: each result equals
+// Every operator's own random samples, compiled through the passes to bytes with all checks on and executed on the simulated chip: each result equals
 // the reference evaluator's within the operator's tolerance, or the sample is refused by name. Operands are inputs in one half of
 // the samples; in the other all but the first are constants.
 import { describe, expect, it } from 'vitest';
@@ -14,6 +14,7 @@ import { tensorType } from '../../src/ir/type.js';
 import { GraphBuilder } from '../../src/ops/build.js';
 import type { OpDecl, OpSample } from '../../src/ops/declare.js';
 import { OPERATORS } from '../../src/ops/table.js';
+import { runPasses } from '../../src/passes/pipeline.js';
 import { build, difference, run } from './harness.js';
 
 /** Element types that the chip computes with. 64-bit ones are carried in 32 bits; the samples' small values of i64 fit. */
@@ -57,7 +58,8 @@ function verdict(decl: OpDecl, sample: OpSample, constants: boolean, target: Tar
   try {
     const want = decl.evaluate?.(sample.inputs, attrs, types) ?? [];
     const given = constants ? sample.inputs.slice(0, 1) : sample.inputs;
-    const got = run(build(graph, target), target, given);
+    const passed = runPasses(graph, { target, autoCast: 'none', autoCastType: 'bf16', level: 2 });
+    const got = run(build(passed, target), target, given);
     for (const [i, w] of want.entries()) {
       const narrow = NARROW[w.dtype] ?? 0;
       const { relative, absolute } = decl.tolerance;

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EXIT } from '../../src/base/diagnostic.js';
 import { run } from '../../src/cli/run.js';
 import { SUPPORTED } from '../../src/frontend/onnx/table.js';
 import { torchOperators } from '../../src/frontend/torchscript/aten/table.js';
@@ -39,7 +40,9 @@ async function printed(line: string): Promise<string> {
     peakMemory: () => 0,
     memory: () => 0,
   };
-  await run(line.split(' '), environment);
+  // A bug is never what the page shall show.
+  const exitCode = await run(line.split(' '), environment);
+  if (exitCode === EXIT.bug) throw new Error(text);
   const lines = text.trimEnd().split('\n');
   return lines.filter((l) => !MACHINE.test(l)).join('\n');
 }

@@ -4,13 +4,13 @@ import { bug } from '../../base/diagnostic.js';
 import type { DType } from '../../base/dtype.js';
 import { COSTS, type EngineName, PARTITIONS, type Target } from '../../chip/target.js';
 import type { ActFunction, AluOp, Comparison, ReduceOp } from '../../isa/functions.js';
-import { type Ap, CHIP_DTYPE_BYTES, type ChipDType, type Scalar } from '../../isa/operands.js';
+import { type Ap, CHIP_DTYPE_BYTES, type ChipDType } from '../../isa/operands.js';
 import type { Instruction } from '../../isa/table.js';
-import type { Buffer, BufferAp, BufferDescriptor, BufferScalar, Step } from './buffer.js';
+import type { Buffer, BufferAp, BufferDescriptor, Step } from './buffer.js';
 import { CHIP_TYPE } from './chip-type.js';
 import { copyDescriptors } from './descriptors.js';
 import { columnAp, columns, panelCut, type ScalarOperand, scalarOf, stretch } from './scalar-operands.js';
-import { broadcastView, chipAxes, singleAp, sliceAxis, tile, type View, viewShape } from './view.js';
+import { chipAxes, singleAp, sliceAxis, tile, type View, viewShape } from './view.js';
 
 const ENVELOPE = { waits: [], increment: -1, bindings: [] } as const;
 export const NO_AP: Ap = {

@@ -116,7 +116,10 @@ function usedContext(graphs: readonly Graph[], count: number, from: number): rea
 }
 
 /** Results: the contexts kept, then the states' starts, then the prompt's tokens. */
-function prologueGraph(front: Front, kept: readonly number[]): { readonly graph: Graph; readonly starts: readonly (number | undefined)[] } {
+function prologueGraph(
+  front: Front,
+  kept: readonly number[],
+): { readonly graph: Graph; readonly starts: readonly (number | undefined)[] } {
   const starts: (number | undefined)[] = [];
   const graph = buildGraph('prologue', front.params, (b, params) => {
     const made = front.make(b, params);
@@ -142,7 +145,10 @@ function leastLength(from: number, build: (length: number) => Graph, file: strin
     if (failure === undefined) return length;
     reason = failure;
   }
-  throw lengthNotBuildable(`the decoder cannot be built for ${from} to ${from + LENGTHS_TRIED - 1} tokens: ${reason}`, { file });
+  throw lengthNotBuildable(
+    `the decoder cannot be built for ${from} to ${from + LENGTHS_TRIED - 1} tokens: ${reason}`,
+    { file },
+  );
 }
 
 function atLastStep(file: string, maxSteps: number, build: () => Graph): void {
@@ -161,7 +167,8 @@ function failureOf(build: () => Graph): string | undefined {
     build();
     return undefined;
   } catch (error) {
-    if (error instanceof NeffcError && error.exitCode !== EXIT.bug) return error.diagnostics[0]?.message ?? 'no reason';
+    if (error instanceof NeffcError && error.exitCode !== EXIT.bug)
+      return error.diagnostics[0]?.message ?? 'no reason';
     throw error;
   }
 }
@@ -177,7 +184,12 @@ export function buildable(build: () => Graph): Graph | undefined {
 }
 
 /** The decoder of a prefix source over a wired model without states. */
-export function prefixDecoder(wired: WiredDecoder, around: Surroundings, batch: number, pad: number): PrefixParts['decoder'] {
+export function prefixDecoder(
+  wired: WiredDecoder,
+  around: Surroundings,
+  batch: number,
+  pad: number,
+): PrefixParts['decoder'] {
   return (length, keep, position = length - 1) =>
     assembleDecoder(wired, { batch, tokens: length, past: 0 }, around, { keep, pad, position });
 }

@@ -6,12 +6,15 @@ import { scoresNotFound, tokensNotFound, unknownName } from './refusals.js';
 import type { Port, SourceModel } from './request.js';
 import { scoreValue } from './wired-decoder.js';
 
-const TOKEN_NAMES = /(^|[^a-z])(tokens?|input_?ids|ids|prefix|prev(ious)?|tgt|target|y|trg|decoder_?inputs?)([^a-z]|$)/i;
+const TOKEN_NAMES =
+  /(^|[^a-z])(tokens?|input_?ids|ids|prefix|prev(ious)?|tgt|target|y|trg|decoder_?inputs?)([^a-z]|$)/i;
 const SCORE_NAMES = /logit|score|prob/i;
 
 /** Integer of rank 1 or 2: what tokens look like. */
 export function looksLikeTokens({ dtype, dims }: Port): boolean {
-  return (dtype === 'i64' || dtype === 'i32') && (dims === undefined || dims.length === 2 || dims.length === 1);
+  return (
+    (dtype === 'i64' || dtype === 'i32') && (dims === undefined || dims.length === 2 || dims.length === 1)
+  );
 }
 
 /**
@@ -45,16 +48,25 @@ export function findTokens(model: SourceModel, candidates: readonly Port[], give
  * The output with the scores of the next token, of a graph made for `tokens` tokens a row.
  * @throws E4202 none or several
  */
-export function findScores(model: SourceModel, graph: Graph, batch: number, tokens: number, isState: (name: string) => boolean): string {
+export function findScores(
+  model: SourceModel,
+  graph: Graph,
+  batch: number,
+  tokens: number,
+  isState: (name: string) => boolean,
+): string {
   const shaped = model.outputs.flatMap(({ name }, i) => {
     const value = scoreValue(graph.body.results[i]);
     const shape = value === undefined ? undefined : staticShape(value.type);
-    return isState(name) || value === undefined || shape === undefined || !isFloat(value.type.dtype) ? [] : [{ name, shape }];
+    return isState(name) || value === undefined || shape === undefined || !isFloat(value.type.dtype)
+      ? []
+      : [{ name, shape }];
   });
   const fitting = shaped.filter(({ shape }) => {
     const [first, second = 0, third] = shape;
     if ((shape.at(-1) ?? 0) < 2) return false;
-    if (shape.length === 3) return first === batch && (second === tokens || second === 1) && third !== undefined;
+    if (shape.length === 3)
+      return first === batch && (second === tokens || second === 1) && third !== undefined;
     if (shape.length === 2) return first === batch || (batch === 1 && first === tokens);
     return shape.length === 1 && batch === 1;
   });

@@ -15,7 +15,12 @@ export interface KnownGeneration {
 }
 
 /** @throws E4203 naming the option that is missing */
-export function generation(flags: GenerationFlags, known: KnownGeneration, batch: number, file: string): Generation {
+export function generation(
+  flags: GenerationFlags,
+  known: KnownGeneration,
+  batch: number,
+  file: string,
+): Generation {
   const need = <T>(value: T | undefined, what: string, option: string): T => {
     if (value !== undefined) return value;
     throw generationUnknown(`the ${what} of the decoder is not known`, { file }, `Give it with ${option}.`);

@@ -4,7 +4,7 @@ import { bug } from '../../base/diagnostic.js';
 import type { HostTensor } from '../../base/tensor.js';
 import { bytesConstant } from '../../ir/constant.js';
 import { constantOf, type Graph, type Node, producer, type Value } from '../../ir/graph.js';
-import { type TensorType, tensorType } from '../../ir/type.js';
+import { staticShape, type TensorType, tensorType } from '../../ir/type.js';
 import { GraphBuilder } from '../../ops/build.js';
 import { inlineRegion } from '../../passes/control/inline.js';
 
@@ -16,22 +16,33 @@ export function dependents(graph: Graph, params: readonly Value[]): ReadonlySet<
   return found;
 }
 
-/** The nodes that these values need when `known` values are given, in order. */
-function neededNodes(graph: Graph, wanted: readonly Value[], known: ReadonlySet<Value>): readonly Node[] {
+interface Needs {
+  readonly nodes: ReadonlySet<Node>;
+  /** Parameters that are read and not given. */
+  readonly missing: readonly Value[];
+}
+
+function needsOf(wanted: readonly Value[], known: ReadonlySet<Value>): Needs {
   const needed = new Set<Node>();
+  const missing: Value[] = [];
   const waiting = [...wanted];
   for (let v = waiting.pop(); v !== undefined; v = waiting.pop()) {
     if (known.has(v)) continue;
     const node = producer(v);
     if (node === undefined) {
-      if (constantOf(v) === undefined) throw bug('E1420', `parameter '${v.name}' of ${graph.name} is not given`);
+      if (constantOf(v) === undefined) missing.push(v);
       continue;
     }
     if (needed.has(node)) continue;
     needed.add(node);
     waiting.push(...node.inputs);
   }
-  return graph.body.nodes.filter((node) => needed.has(node));
+  return { nodes: needed, missing };
+}
+
+/** Whether `wanted` values follow from the `known` ones alone. */
+export function followFrom(known: ReadonlyMap<Value, Value>, wanted: readonly Value[]): boolean {
+  return needsOf(wanted, new Set(known.keys())).missing.length === 0;
 }
 
 /** Makes `wanted` values of a graph in the graph being built, from what stands for the `known` ones. */
@@ -41,7 +52,10 @@ export function copyPart(
   known: ReadonlyMap<Value, Value>,
   wanted: readonly Value[],
 ): readonly Value[] {
-  const nodes = neededNodes(graph, wanted, new Set(known.keys()));
+  const needs = needsOf(wanted, new Set(known.keys()));
+  const [missing] = needs.missing;
+  if (missing !== undefined) throw bug('E1420', `parameter '${missing.name}' of ${graph.name} is not given`);
+  const nodes = graph.body.nodes.filter((node) => needs.nodes.has(node));
   return inlineRegion(b, { params: [...known.keys()], nodes, results: wanted }, [...known.values()]);
 }
 
@@ -79,4 +93,9 @@ export function constantValue(b: GraphBuilder, { dtype, shape, data }: HostTenso
 
 export function named(name: string, dtype: TensorType['dtype'], shape: readonly number[]): Named {
   return { name, type: tensorType(dtype, shape) };
+}
+
+/** The dims of a value, which have to be known. */
+export function shapeOf(v: Value | undefined): readonly number[] {
+  return (v && staticShape(v.type)) ?? [];
 }

@@ -16,7 +16,11 @@ export interface GreedyRows {
 }
 
 /** `stepLimit` ends decoding early, as a shorter `maxSteps` would. */
-export function decodeGreedily(source: DecodeSource, inputs: readonly HostTensor[], stepLimit = Infinity): GreedyRows {
+export function decodeGreedily(
+  source: DecodeSource,
+  inputs: readonly HostTensor[],
+  stepLimit = Infinity,
+): GreedyRows {
   const front = interpretGraph(source.prologue, inputs);
   const { generation } = source;
   const next = source.kind === 'prefix' ? prefixScores(source, front) : carriedScores(source, front);
@@ -46,7 +50,9 @@ function startTokens(source: DecodeSource, front: readonly HostTensor[]): number
   if (source.prompt === undefined || prompt === undefined) return [new Array<number>(batch).fill(bos)];
   const tokens = toNumbers(prompt);
   const { length } = source.prompt;
-  return Array.from({ length }, (_, t) => Array.from({ length: batch }, (__, n) => tokens[n * length + t] ?? 0));
+  return Array.from({ length }, (_, t) =>
+    Array.from({ length: batch }, (__, n) => tokens[n * length + t] ?? 0),
+  );
 }
 
 function prefixScores(source: PrefixSource, front: readonly HostTensor[]): NextScores {
@@ -63,15 +69,32 @@ function prefixScores(source: PrefixSource, front: readonly HostTensor[]): NextS
 }
 
 /** Below the shortest length, the decoder's own rows cannot be had: it has no such graph. */
-function shortPrefix(source: PrefixSource, columns: readonly number[][], context: readonly HostTensor[], length: number, pad: number, batch: number): HostTensor {
-  const filled = [...columns, ...Array.from({ length: length - columns.length }, () => new Array<number>(batch).fill(pad))];
-  const [scores] = interpretGraph(source.decoderAt(length, columns.length - 1), [rowsOf(filled, batch), ...context]);
+function shortPrefix(
+  source: PrefixSource,
+  columns: readonly number[][],
+  context: readonly HostTensor[],
+  length: number,
+  pad: number,
+  batch: number,
+): HostTensor {
+  const filled = [
+    ...columns,
+    ...Array.from({ length: length - columns.length }, () => new Array<number>(batch).fill(pad)),
+  ];
+  const [scores] = interpretGraph(source.decoderAt(length, columns.length - 1), [
+    rowsOf(filled, batch),
+    ...context,
+  ]);
   return scores as HostTensor;
 }
 
 function rowsOf(columns: readonly (readonly number[])[], batch: number): HostTensor {
   const length = columns.length;
-  return fromNumbers('i64', [batch, length], Array.from({ length: batch * length }, (_, i) => columns[i % length]?.[Math.floor(i / length)] ?? 0));
+  return fromNumbers(
+    'i64',
+    [batch, length],
+    Array.from({ length: batch * length }, (_, i) => columns[i % length]?.[Math.floor(i / length)] ?? 0),
+  );
 }
 
 function carriedScores(source: CarriedSource, front: readonly HostTensor[]): NextScores {
@@ -84,7 +107,9 @@ function carriedScores(source: CarriedSource, front: readonly HostTensor[]): Nex
     const params = graph.body.params.slice(1 + context.length);
     states ??= source.states.map((state, i) => {
       const shape = staticShape(params[i]?.type ?? { dtype: state.dtype, shape: [] }) ?? [];
-      return state.start.kind === 'prologue' ? (front[state.start.result] as HostTensor) : zeros(state.dtype, shape);
+      return state.start.kind === 'prologue'
+        ? (front[state.start.result] as HostTensor)
+        : zeros(state.dtype, shape);
     });
     const token = fromNumbers('i64', [batch, 1], last ?? start);
     const [scores, ...after] = interpretGraph(graph, [token, ...context, ...states]);
@@ -94,7 +119,11 @@ function carriedScores(source: CarriedSource, front: readonly HostTensor[]): Nex
 }
 
 /** The best token of each row under forced and suppressed ones. */
-export function chooseTokens(scores: HostTensor, { forced, suppressed, suppressedFirst }: Generation, step: number): number[] {
+export function chooseTokens(
+  scores: HostTensor,
+  { forced, suppressed, suppressedFirst }: Generation,
+  step: number,
+): number[] {
   const [batch = 1] = scores.shape;
   const vocabulary = elementCount(scores.shape) / batch;
   const values = toNumbers(scores);

@@ -22,16 +22,21 @@ export interface LoopDecoder {
 }
 
 /** Params [tokens i64 [N, L] or the last token [N, 1], ...context kept, ...states], results [scores [N, V], ...states]. */
-export function loopDecoder(d: LoopDecoder, parts: StepParts, t: number, keep: (index: number) => boolean, onlyLast: boolean): Graph {
+export function loopDecoder(
+  d: LoopDecoder,
+  parts: StepParts,
+  t: number,
+  keep: (index: number) => boolean,
+  onlyLast: boolean,
+): Graph {
   const { behaviour, file } = d;
   const { batch } = behaviour;
   const length = onlyLast ? 1 : d.start.length + t;
   const kept = d.contextNames.filter((_, i) => keep(i));
-  const valueOf = (map: ReadonlyMap<string, Value>, name: string): Value | undefined => map.get(name);
   const params = [
     named('tokens', 'i64', [batch, length]),
-    ...kept.flatMap((name) => typedAs(name, valueOf(parts.context, name))),
-    ...d.stateNames.flatMap((name) => typedAs(name, valueOf(parts.floats, name))),
+    ...kept.flatMap((name) => typedAs(name, parts.context.get(name))),
+    ...d.stateNames.flatMap((name) => typedAs(name, parts.floats.get(name))),
   ];
   return buildGraph(`decoder.${t + 1}`, params, (b, [tokens, ...given]) => {
     const e = new Emitter(b);
@@ -47,11 +52,20 @@ export function loopDecoder(d: LoopDecoder, parts: StepParts, t: number, keep: (
     });
     for (const [name, param] of parts.bookkept) {
       const meaning = behaviour.meanings.get(name);
-      if (meaning !== undefined && tokens !== undefined) know(param, leafValue(e, meaning, param, tokens, d, t, onlyLast));
+      if (meaning !== undefined && tokens !== undefined)
+        know(param, leafValue(e, meaning, param, tokens, d, t, onlyLast));
     }
-    const after = d.stateNames.map((name) => parts.next.get(name) ?? parts.floats.get(name)).filter((v) => v !== undefined);
+    const after = d.stateNames
+      .map((name) => parts.next.get(name) ?? parts.floats.get(name))
+      .filter((v) => v !== undefined);
     const [scores, ...states] = copyPart(b, parts.step.graph, known, [parts.scores, ...after]);
-    const row = rowAt(e, scores as Value, { batch, tokens: rowsOf(parts), past: 0 }, chosenPosition(parts, behaviour, t, file), file);
+    const row = rowAt(
+      e,
+      scores as Value,
+      { batch, tokens: rowsOf(parts), past: 0 },
+      chosenPosition(parts, behaviour, t, file),
+      file,
+    );
     return [['scores', row] as const, ...states.map((v, i) => [d.stateNames[i] ?? '', v] as const)];
   });
 }
@@ -67,28 +81,51 @@ function rowsOf({ scores }: StepParts): number {
 }
 
 /** The position whose choice is the next token, where the arg-max is taken at all of them. */
-function chosenPosition(parts: StepParts, { meanings, batch, plain }: LoopBehaviour, t: number, file: string): number {
+function chosenPosition(
+  parts: StepParts,
+  { meanings, batch, plain }: LoopBehaviour,
+  t: number,
+  file: string,
+): number {
   const length = rowsOf(parts);
   const chosen = (staticShape(parts.choice.type) ?? []).reduce((n, dim) => n * dim, 1) / batch;
   if (length === 1 || chosen === 1) return length - 1;
   const state = stateAt(meanings, plainDecoding(batch, t, plain));
   const tokens = new Array<number>(batch).fill(plain);
   const other = new Array<number>(batch).fill(plain + 1);
-  const text = (position: number) => JSON.stringify([...runBookkeeping(parts, state, tokens, { position, tokens: other }).state].map(([name, x]) => [name, [...x.data]]));
+  const text = (position: number) =>
+    JSON.stringify(
+      [...runBookkeeping(parts, state, tokens, { position, tokens: other }).state].map(([name, x]) => [
+        name,
+        [...x.data],
+      ]),
+    );
   const usual = text(-1);
-  const order = [t, length - 1, ...Array.from({ length }, (_, i) => i)].filter((position) => position < length);
+  const order = [t, length - 1, ...Array.from({ length }, (_, i) => i)].filter(
+    (position) => position < length,
+  );
   const position = order.find((one) => text(one) !== usual);
-  if (position === undefined) throw loopNotUnderstood('no position of the arg-max is the next token', { file });
+  if (position === undefined)
+    throw loopNotUnderstood('no position of the arg-max is the next token', { file });
   return position;
 }
 
 /** A carried integer as it is for rows with these tokens that have not ended. */
-function leafValue(e: Emitter, m: Meaning, param: Value, tokens: Value, d: LoopDecoder, t: number, onlyLast: boolean): Value {
+function leafValue(
+  e: Emitter,
+  m: Meaning,
+  param: Value,
+  tokens: Value,
+  d: LoopDecoder,
+  t: number,
+  onlyLast: boolean,
+): Value {
   const { batch } = d.behaviour;
   const shape = staticShape(param.type) ?? [];
   const [, length = 1] = staticShape(tokens.type) ?? [];
   if (m.kind === 'last') return e.reshape(e.cast(e.slice(tokens, 1, length - 1, 1), m.dtype), shape);
-  if (m.kind !== 'columns') return constantValue(e.builder, tensorOfMeaning(m, plainDecoding(batch, t, d.behaviour.plain)));
+  if (m.kind !== 'columns')
+    return constantValue(e.builder, tensorOfMeaning(m, plainDecoding(batch, t, d.behaviour.plain)));
   const rows = onlyLast ? lastColumn(e, m, tokens, t, batch) : allColumns(e, m, tokens, d.start);
   const filled = withUnused(e, m, rows, shape, batch);
   const turned = m.layout === 'columns' ? e.transpose(filled, [1, 0]) : filled;
@@ -99,14 +136,21 @@ function leafValue(e: Emitter, m: Meaning, param: Value, tokens: Value, d: LoopD
 function allColumns(e: Emitter, m: Columns, tokens: Value, start: readonly (readonly number[])[]): Value {
   const own = e.cast(tokens, m.dtype);
   const [, length = 1] = staticShape(tokens.type) ?? [];
-  const same = m.start.length <= start.length && m.start.every((column, i) => column.every((token, n) => token === start[start.length - m.start.length + i]?.[n]));
+  const same =
+    m.start.length <= start.length &&
+    m.start.every((column, i) =>
+      column.every((token, n) => token === start[start.length - m.start.length + i]?.[n]),
+    );
   if (same) return e.slice(own, 1, start.length - m.start.length, length - start.length + m.start.length);
   return e.concat([startColumns(e, m), e.slice(own, 1, start.length, length - start.length)], 1);
 }
 
 function startColumns(e: Emitter, m: Columns): Value {
   const batch = m.start[0]?.length ?? 1;
-  const values = Array.from({ length: batch * m.start.length }, (_, i) => m.start[i % m.start.length]?.[Math.floor(i / m.start.length)] ?? 0);
+  const values = Array.from(
+    { length: batch * m.start.length },
+    (_, i) => m.start[i % m.start.length]?.[Math.floor(i / m.start.length)] ?? 0,
+  );
   return constantValue(e.builder, fromNumbers(m.dtype, [batch, m.start.length], values));
 }
 
@@ -114,11 +158,14 @@ function startColumns(e: Emitter, m: Columns): Value {
 function lastColumn(e: Emitter, m: Columns, tokens: Value, t: number, batch: number): Value {
   const before = m.start.length + t - 1;
   const own = e.cast(tokens, m.dtype);
-  return before <= 0 ? own : e.concat([e.filled(m.dtype, [batch, before], m.start[0]?.[0] ?? 0), own], 1);
+  if (before < 0) return e.filled(m.dtype, [batch, 0], 0);
+  return before === 0 ? own : e.concat([e.filled(m.dtype, [batch, before], m.start[0]?.[0] ?? 0), own], 1);
 }
 
 function withUnused(e: Emitter, m: Columns, rows: Value, shape: readonly number[], batch: number): Value {
   const [, have = 0] = staticShape(rows.type) ?? [];
   const want = m.layout === 'rows' ? (shape[1] ?? have) : (shape[0] ?? have);
-  return want > have ? e.concat([rows, e.filled(m.dtype, [batch, want - have], m.fixed?.fill ?? 0)], 1) : rows;
+  return want > have
+    ? e.concat([rows, e.filled(m.dtype, [batch, want - have], m.fixed?.fill ?? 0)], 1)
+    : rows;
 }

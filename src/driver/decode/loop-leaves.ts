@@ -30,11 +30,38 @@ export interface Columns {
 
 export type Meaning =
   | Columns
-  | { readonly kind: 'last'; readonly dtype: DType; readonly shape: readonly number[]; readonly start: readonly number[] }
-  | { readonly kind: 'counter'; readonly dtype: DType; readonly shape: readonly number[]; readonly base: readonly number[]; readonly step: readonly number[] }
-  | { readonly kind: 'ended'; readonly dtype: DType; readonly shape: readonly number[]; readonly values: readonly [no: number, yes: number] }
-  | { readonly kind: 'all ended'; readonly dtype: DType; readonly shape: readonly number[]; readonly values: readonly [no: number, yes: number] }
-  | { readonly kind: 'length'; readonly dtype: DType; readonly shape: readonly number[]; readonly offset: number; readonly countsEnd: boolean };
+  | {
+      readonly kind: 'last';
+      readonly dtype: DType;
+      readonly shape: readonly number[];
+      readonly start: readonly number[];
+    }
+  | {
+      readonly kind: 'counter';
+      readonly dtype: DType;
+      readonly shape: readonly number[];
+      readonly base: readonly number[];
+      readonly step: readonly number[];
+    }
+  | {
+      readonly kind: 'ended';
+      readonly dtype: DType;
+      readonly shape: readonly number[];
+      readonly values: readonly [no: number, yes: number];
+    }
+  | {
+      readonly kind: 'all ended';
+      readonly dtype: DType;
+      readonly shape: readonly number[];
+      readonly values: readonly [no: number, yes: number];
+    }
+  | {
+      readonly kind: 'length';
+      readonly dtype: DType;
+      readonly shape: readonly number[];
+      readonly offset: number;
+      readonly countsEnd: boolean;
+    };
 
 /** The tensor that a leaf of this meaning holds. */
 export function tensorOfMeaning(m: Meaning, d: Decoded): HostTensor {
@@ -44,32 +71,57 @@ export function tensorOfMeaning(m: Meaning, d: Decoded): HostTensor {
     case 'last':
       return fromNumbers(m.dtype, m.shape, [...(d.steps.at(-1) ?? m.start)]);
     case 'counter':
-      return fromNumbers(m.dtype, m.shape, m.base.map((value, i) => value + d.count * (m.step[i] ?? 0)));
+      return fromNumbers(
+        m.dtype,
+        m.shape,
+        m.base.map((value, i) => value + d.count * (m.step[i] ?? 0)),
+      );
     case 'ended':
-      return fromNumbers(m.dtype, m.shape, d.ended.map((ended) => m.values[ended ? 1 : 0]));
+      return fromNumbers(
+        m.dtype,
+        m.shape,
+        d.ended.map((ended) => m.values[ended ? 1 : 0]),
+      );
     case 'all ended':
       return fromNumbers(m.dtype, m.shape, [m.values[d.ended.every((ended) => ended) ? 1 : 0]]);
     case 'length':
-      return fromNumbers(m.dtype, m.shape, d.lengths.map((n, row) => n + m.offset - (!m.countsEnd && d.ended[row] ? 1 : 0)));
+      return fromNumbers(
+        m.dtype,
+        m.shape,
+        d.lengths.map((n, row) => n + m.offset - (!m.countsEnd && d.ended[row] ? 1 : 0)),
+      );
   }
 }
 
-function columnsTensor({ dtype, layout, start, fixed }: Columns, { steps }: Decoded): HostTensor {
+function columnsTensor({ dtype, layout, start, fixed }: Columns, { steps, ended }: Decoded): HostTensor {
   const columns = [...start, ...steps];
-  const batch = columns[0]?.length ?? 1;
+  const batch = ended.length;
   const missing = fixed === undefined ? 0 : fixed.length - columns.length;
   for (let i = 0; i < missing; i++) columns.push(new Array<number>(batch).fill(fixed?.fill ?? 0));
   const length = fixed?.length ?? columns.length;
   const shape = layout === 'rows' ? [batch, length] : layout === 'columns' ? [length, batch] : [length];
-  const at = (i: number): number => (layout === 'columns' ? (columns[Math.floor(i / batch)]?.[i % batch] ?? 0) : (columns[i % length]?.[Math.floor(i / length)] ?? 0));
-  return fromNumbers(dtype, shape, Array.from({ length: batch * length }, (_, i) => at(i)));
+  const at = (i: number): number =>
+    layout === 'columns'
+      ? (columns[Math.floor(i / batch)]?.[i % batch] ?? 0)
+      : (columns[i % length]?.[Math.floor(i / length)] ?? 0);
+  return fromNumbers(
+    dtype,
+    shape,
+    Array.from({ length: batch * length }, (_, i) => at(i)),
+  );
 }
 
 /** The token that a tensor of columns holds for a row at a step. */
-export function tokenIn({ layout, start }: Columns, tensor: HostTensor, step: number, row: number): number | undefined {
+export function tokenIn(
+  { layout, start }: Columns,
+  tensor: HostTensor,
+  step: number,
+  row: number,
+): number | undefined {
   const column = start.length + step;
   const [first = 1, second = 1] = tensor.shape;
-  const index = layout === 'rows' ? row * second + column : layout === 'columns' ? column * second + row : column;
+  const index =
+    layout === 'rows' ? row * second + column : layout === 'columns' ? column * second + row : column;
   return column < (layout === 'rows' ? second : first) ? toNumbers(tensor)[index] : undefined;
 }
 
@@ -92,7 +144,8 @@ export function meaningOf(name: string, log: readonly Logged[]): Meaning | undef
 
 function fits(m: Meaning, decoded: Decoded, tensor: HostTensor): boolean {
   // A buffer that is full has no place for another token.
-  if (m.kind === 'columns' && m.fixed !== undefined && m.start.length + decoded.steps.length > m.fixed.length) return false;
+  if (m.kind === 'columns' && m.fixed !== undefined && m.start.length + decoded.steps.length > m.fixed.length)
+    return false;
   return equalTensors(tensorOfMeaning(m, decoded), tensor);
 }
 
@@ -112,7 +165,13 @@ function hypotheses(seen: readonly Seen[]): readonly Meaning[] {
   const found: Meaning[] = [];
   if (second !== undefined) {
     const after = toNumbers(second.tensor);
-    found.push({ kind: 'counter', dtype, shape, base: values, step: values.map((value, i) => (after[i] ?? value) - value) });
+    found.push({
+      kind: 'counter',
+      dtype,
+      shape,
+      base: values,
+      step: values.map((value, i) => (after[i] ?? value) - value),
+    });
   }
   found.push(...columnHypotheses(tensor, values, batch, second?.tensor));
   if (elementCount(shape) === batch) {
@@ -121,17 +180,28 @@ function hypotheses(seen: readonly Seen[]): readonly Meaning[] {
     const row = ended?.decoded.ended.indexOf(true) ?? 0;
     const yes = ended === undefined ? 1 - (values[0] ?? 0) : (toNumbers(ended.tensor)[row] ?? 1);
     found.push({ kind: 'ended', dtype, shape, values: [values[0] ?? 0, yes] });
-    for (const countsEnd of [true, false]) found.push({ kind: 'length', dtype, shape, offset: values[0] ?? 0, countsEnd });
+    for (const countsEnd of [true, false])
+      found.push({ kind: 'length', dtype, shape, offset: values[0] ?? 0, countsEnd });
   }
   if (elementCount(shape) === 1) {
     const all = seen.find((one) => one.decoded.ended.every((ended) => ended));
-    found.push({ kind: 'all ended', dtype, shape, values: [values[0] ?? 0, all === undefined ? 1 : (toNumbers(all.tensor)[0] ?? 1)] });
+    found.push({
+      kind: 'all ended',
+      dtype,
+      shape,
+      values: [values[0] ?? 0, all === undefined ? 1 : (toNumbers(all.tensor)[0] ?? 1)],
+    });
   }
   return found;
 }
 
 /** Ways to read a tensor as tokens: where it grows, or what part of it is written first. */
-function columnHypotheses({ dtype, shape }: HostTensor, values: readonly number[], batch: number, second: HostTensor | undefined): readonly Columns[] {
+function columnHypotheses(
+  { dtype, shape }: HostTensor,
+  values: readonly number[],
+  batch: number,
+  second: HostTensor | undefined,
+): readonly Columns[] {
   const found: Columns[] = [];
   const layouts = [
     { layout: 'rows', is: shape.length === 2 && shape[0] === batch, length: shape[1] ?? 0 },
@@ -140,7 +210,11 @@ function columnHypotheses({ dtype, shape }: HostTensor, values: readonly number[
   ] as const;
   for (const { layout, is, length } of layouts) {
     if (!is) continue;
-    const column = (c: number) => Array.from({ length: batch }, (_, n) => values[layout === 'columns' ? c * batch + n : n * length + c] ?? 0);
+    const column = (c: number) =>
+      Array.from(
+        { length: batch },
+        (_, n) => values[layout === 'columns' ? c * batch + n : n * length + c] ?? 0,
+      );
     const grows = second !== undefined && elementCount(second.shape) !== values.length;
     const all = Array.from({ length }, (_, c) => column(c));
     if (grows) found.push({ kind: 'columns', dtype, layout, start: all, fixed: undefined });
@@ -148,7 +222,8 @@ function columnHypotheses({ dtype, shape }: HostTensor, values: readonly number[
       for (let c = 0; c < length; c++) {
         const fill = all[c]?.[0] ?? 0;
         const isUniform = all.slice(c).every((tokens) => tokens.every((token) => token === fill));
-        if (isUniform) found.push({ kind: 'columns', dtype, layout, start: all.slice(0, c), fixed: { length, fill } });
+        if (isUniform)
+          found.push({ kind: 'columns', dtype, layout, start: all.slice(0, c), fixed: { length, fill } });
       }
     }
   }

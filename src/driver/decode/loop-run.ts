@@ -4,9 +4,24 @@ import type { HostTensor } from '../../base/tensor.js';
 import { constantOf } from '../../ir/graph.js';
 import { constantTensor } from '../../ops/evaluate.js';
 import { buildable } from './build-source.js';
-import { type Columns, type Decoded, type Logged, type Meaning, meaningOf, tensorOfMeaning, tokenIn } from './loop-leaves.js';
+import {
+  type Columns,
+  type Decoded,
+  type Logged,
+  type Meaning,
+  meaningOf,
+  tensorOfMeaning,
+  tokenIn,
+} from './loop-leaves.js';
 import type { LoopSite } from './loop-site.js';
-import { isBookkept, type LoopState, runBookkeeping, specialNumbers, type StepParts, takeApart } from './loop-step.js';
+import {
+  isBookkept,
+  type LoopState,
+  runBookkeeping,
+  type StepParts,
+  specialNumbers,
+  takeApart,
+} from './loop-step.js';
 import { generationUnknown, loopNotUnderstood } from './refusals.js';
 
 export interface LoopBehaviour {
@@ -50,13 +65,31 @@ export function observeLoop(site: LoopSite, batch: number, stepLimit: number | u
   const special = specialNumbers(first);
   const candidates = vocabulary <= TRY_ALL ? Array.from({ length: vocabulary }, (_, v) => v) : [...special];
   const all = (token: number) => new Array<number>(batch).fill(token);
-  const stopping = first.step.again === 'computed' ? candidates.filter((v) => !runBookkeeping(first, start, all(v)).goesOn) : [];
-  if (stopping.length === vocabulary) throw loopNotUnderstood('the loop ends after one token, whatever it is', { file: site.file });
-  const plain = Array.from({ length: Math.min(vocabulary, 4 * RUN + special.size + stopping.length) }, (_, v) => v).filter((v) => !special.has(v) && !stopping.includes(v));
-  if (plain.length < 2) throw loopNotUnderstood(`a vocabulary of ${vocabulary} tokens is too small to tell them apart`, { file: site.file });
+  const stopping =
+    first.step.again === 'computed'
+      ? candidates.filter((v) => !runBookkeeping(first, start, all(v)).goesOn)
+      : [];
+  if (stopping.length === vocabulary)
+    throw loopNotUnderstood('the loop ends after one token, whatever it is', { file: site.file });
+  const plain = Array.from(
+    { length: Math.min(vocabulary, 4 * RUN + special.size + stopping.length) },
+    (_, v) => v,
+  ).filter((v) => !special.has(v) && !stopping.includes(v));
+  if (plain.length < 2)
+    throw loopNotUnderstood(`a vocabulary of ${vocabulary} tokens is too small to tell them apart`, {
+      file: site.file,
+    });
   const pick = (t: number, row: number): number => plain[(t * 3 + row) % plain.length] ?? 0;
   const limit = Math.min(RUN, site.maxTrips ?? RUN);
-  const generic = run(parts, start, limit, batch, (t) => Array.from({ length: batch }, (_, n) => pick(t, n)), () => false, undefined);
+  const generic = run(
+    parts,
+    start,
+    limit,
+    batch,
+    (t) => Array.from({ length: batch }, (_, n) => pick(t, n)),
+    () => false,
+    undefined,
+  );
   const record = recordOf(generic, site.file);
   /** What the first row gets in the second iteration, where it would choose a plain token, after choosing v in the first. */
   const masked = (v: number): number | undefined => {
@@ -64,17 +97,23 @@ export function observeLoop(site: LoopSite, batch: number, stepLimit: number | u
     const two = runBookkeeping(parts(1), one, all(pick(1, 0))).state.get(record.name);
     return two && tokenIn(record.columns, two, 1, 0);
   };
-  const eos = stopping.length > 0 ? stopping : candidates.filter((v) => limit > 1 && masked(v) !== pick(1, 0));
+  const eos =
+    stopping.length > 0 ? stopping : candidates.filter((v) => limit > 1 && masked(v) !== pick(1, 0));
   const filled = eos[0] === undefined || limit < 2 ? undefined : masked(eos[0]);
   const pad = filled === pick(1, 0) ? undefined : filled;
   if (batch > 1 && pad === undefined && eos.length > 0) {
-    throw loopNotUnderstood('rows that have ended go on getting tokens while others are not done', { file: site.file }, 'Mask them in the model (torch.where(done, pad, next)), or decode one row at a time.');
+    throw loopNotUnderstood(
+      'rows that have ended go on getting tokens while others are not done',
+      { file: site.file },
+      'Mask them in the model (torch.where(done, pad, next)), or decode one row at a time.',
+    );
   }
   const isEnd = (token: number) => eos.includes(token);
   const logs = [...generic];
   if (eos[0] !== undefined) {
     for (const ends of endings(batch, limit)) {
-      const choose = (t: number) => Array.from({ length: batch }, (_, n) => (t === ends[n] ? (eos[n % eos.length] ?? 0) : pick(t, n)));
+      const choose = (t: number) =>
+        Array.from({ length: batch }, (_, n) => (t === ends[n] ? (eos[n % eos.length] ?? 0) : pick(t, n)));
       logs.push(...run(parts, start, limit, batch, choose, isEnd, pad));
     }
   }
@@ -95,7 +134,18 @@ export function observeLoop(site: LoopSite, batch: number, stepLimit: number | u
   }
   const plainToken = pick(0, 0);
   const maxSteps = lastStep(site, parts, meanings, batch, plainToken, stepLimit);
-  return { batch, vocabulary, eos, pad, meanings, record: columns, maxSteps, stopsEarly: stopping.length > 0, parts, plain: plainToken };
+  return {
+    batch,
+    vocabulary,
+    eos,
+    pad,
+    meanings,
+    record: columns,
+    maxSteps,
+    stopsEarly: stopping.length > 0,
+    parts,
+    plain: plainToken,
+  };
 }
 
 /** The integers at the head of the loop, which have to be known. */
@@ -107,7 +157,11 @@ function startState({ prologue, file }: LoopSite, first: StepParts): LoopState {
     if (value === undefined || !isBookkept(value) || !changing.has(name)) continue;
     const constant = constantOf(value);
     if (constant === undefined) {
-      throw loopNotUnderstood(`'${name}', which the loop carries, starts from the model's inputs`, { file }, 'Tokens, flags and counters have to start from constants.');
+      throw loopNotUnderstood(
+        `'${name}', which the loop carries, starts from the model's inputs`,
+        { file },
+        'Tokens, flags and counters have to start from constants.',
+      );
     }
     state.set(name, constantTensor(constant));
   }
@@ -139,11 +193,21 @@ function run(
 }
 
 export function nothing(batch: number): Decoded {
-  return { count: 0, steps: [], lengths: new Array<number>(batch).fill(0), ended: new Array<boolean>(batch).fill(false) };
+  return {
+    count: 0,
+    steps: [],
+    lengths: new Array<number>(batch).fill(0),
+    ended: new Array<boolean>(batch).fill(false),
+  };
 }
 
 /** One more token a row; rows that have ended get the pad token, where there is one. */
-export function decodedAfter(d: Decoded, tokens: readonly number[], isEnd: (token: number) => boolean, pad: number | undefined): Decoded {
+export function decodedAfter(
+  d: Decoded,
+  tokens: readonly number[],
+  isEnd: (token: number) => boolean,
+  pad: number | undefined,
+): Decoded {
   const row = tokens.map((token, n) => (d.ended[n] && pad !== undefined ? pad : token));
   return {
     count: d.count + 1,
@@ -156,7 +220,12 @@ export function decodedAfter(d: Decoded, tokens: readonly number[], isEnd: (toke
 /** Iterations at which the rows end: all at once, one after the other, and never but for one. */
 function endings(batch: number, limit: number): readonly (readonly number[])[] {
   const rows = Array.from({ length: batch }, (_, n) => n);
-  return [rows.map(() => 0), rows.map((n) => n % limit), rows.map((n) => (n + 1) % limit), rows.map((n) => (n === 0 ? limit - 1 : limit))];
+  return [
+    rows.map(() => 0),
+    rows.map((n) => n % limit),
+    rows.map((n) => (n + 1) % limit),
+    rows.map((n) => (n === 0 ? limit - 1 : limit)),
+  ];
 }
 
 interface RecordLeaf {
@@ -192,16 +261,31 @@ function lastStep(
     if (found === undefined) return false;
     const step = parts(t);
     if (step.step.again !== 'computed') return step.step.again;
-    return runBookkeeping(step, stateAt(meanings, plainDecoding(batch, t, token)), new Array<number>(batch).fill(token)).goesOn;
+    return runBookkeeping(
+      step,
+      stateAt(meanings, plainDecoding(batch, t, token)),
+      new Array<number>(batch).fill(token),
+    ).goesOn;
   };
-  if (site.maxTrips !== undefined && site.maxTrips > 1 && site.maxTrips <= MOST_TRIPS && goesOn(site.maxTrips - 2)) return atMost(site.maxTrips, stepLimit);
+  if (
+    site.maxTrips !== undefined &&
+    site.maxTrips > 1 &&
+    site.maxTrips <= MOST_TRIPS &&
+    goesOn(site.maxTrips - 2)
+  )
+    return atMost(site.maxTrips, stepLimit);
   let least = 0;
   let most = 1;
   while (goesOn(most - 1)) {
     least = most;
     most *= 2;
     if (stepLimit !== undefined && least >= stepLimit) return stepLimit;
-    if (most > MOST_TRIPS) throw generationUnknown('nothing but an end token ends the loop', { file: site.file }, 'Give the largest number of new tokens with --max-steps N.');
+    if (most > MOST_TRIPS)
+      throw generationUnknown(
+        'nothing but an end token ends the loop',
+        { file: site.file },
+        'Give the largest number of new tokens with --max-steps N.',
+      );
   }
   while (most - least > 1) {
     const middle = Math.floor((least + most) / 2);

@@ -1,7 +1,8 @@
 // One iteration of a decoding loop, told apart: the choice of the next token (an arg-max), the bookkeeping that follows from it
 // (integers only), and the scores that it is taken of. The bookkeeping can be run for any chosen tokens.
-import { fromNumbers, type HostTensor, toNumbers } from '../../base/tensor.js';
+
 import { dtypeKind } from '../../base/dtype.js';
+import { fromNumbers, type HostTensor, toNumbers } from '../../base/tensor.js';
 import { constantOf, type Graph, producer, type Value } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
 import { constantTensor } from '../../ops/evaluate.js';
@@ -44,7 +45,9 @@ export function takeApart(step: LoopStep, file: string): StepParts {
   const floats = new Map([...params].filter((entry) => isCarried(entry) && !isBookkept(entry[1])));
   const context = new Map([...params].filter((entry) => !isCarried(entry)));
   const first = again === 'computed' ? 1 : 0;
-  const next = new Map(step.outputs.slice(first).map((name, i) => [name, graph.body.results[first + i] as Value] as const));
+  const next = new Map(
+    step.outputs.slice(first).map((name, i) => [name, graph.body.results[first + i] as Value] as const),
+  );
   const kept = [...next].filter(([, v]) => isBookkept(v));
   const wanted = [...graph.body.results.slice(0, first), ...kept.map(([, v]) => v)];
   const choice = findChoice(graph, wanted, new Set(bookkept.values()));
@@ -60,7 +63,10 @@ export function takeApart(step: LoopStep, file: string): StepParts {
     'bookkeeping',
     [{ name: 'choice', type: choice.type }, ...[...bookkept].map(([name, v]) => ({ name, type: v.type }))],
     (b, [chosen, ...carried]) => {
-      const known = new Map<Value, Value>([[choice, chosen as Value], ...[...bookkept.values()].map((v, i) => [v, carried[i] as Value] as const)]);
+      const known = new Map<Value, Value>([
+        [choice, chosen as Value],
+        ...[...bookkept.values()].map((v, i) => [v, carried[i] as Value] as const),
+      ]);
       const made = copyPart(b, graph, known, wanted);
       return made.map((v, i) => [i < first ? 'again' : (kept[i - first]?.[0] ?? ''), v] as const);
     },
@@ -98,22 +104,31 @@ export interface StepResult {
 }
 
 /** Runs the bookkeeping of an iteration for these tokens, one a row (at every position of a row that has several). */
-export function runBookkeeping({ control, step, bookkept }: StepParts, state: LoopState, tokens: readonly number[], otherwise?: { readonly position: number; readonly tokens: readonly number[] }): StepResult {
+export function runBookkeeping(
+  { control, step, bookkept }: StepParts,
+  state: LoopState,
+  tokens: readonly number[],
+  otherwise?: { readonly position: number; readonly tokens: readonly number[] },
+): StepResult {
   const [choiceParam] = control.body.params;
   const shape = (choiceParam && staticShape(choiceParam.type)) ?? [];
   const count = shape.reduce((n, dim) => n * dim, 1);
   const width = Math.max(1, count / tokens.length);
   const values = Array.from({ length: count }, (_, i) => {
     const row = Math.floor(i / width);
-    return otherwise !== undefined && i % width === otherwise.position ? (otherwise.tokens[row] ?? 0) : (tokens[row] ?? 0);
+    return otherwise !== undefined && i % width === otherwise.position
+      ? (otherwise.tokens[row] ?? 0)
+      : (tokens[row] ?? 0);
   });
   const chosen = fromNumbers(choiceParam?.type.dtype ?? 'i64', shape, values);
   const inputs = [...bookkept.keys()].map((name) => state.get(name) as HostTensor);
   const results = interpretGraph(control, [chosen, ...inputs]);
   const first = step.again === 'computed' ? 1 : 0;
-  const goesOn = step.again === 'computed' ? (toNumbers(results[0] as HostTensor)[0] ?? 0) !== 0 : step.again === true;
+  const goesOn =
+    step.again === 'computed' ? (toNumbers(results[0] as HostTensor)[0] ?? 0) !== 0 : step.again === true;
   const after = new Map(state);
-  for (const [i, name] of control.outputNames.slice(first).entries()) after.set(name, results[first + i] as HostTensor);
+  for (const [i, name] of control.outputNames.slice(first).entries())
+    after.set(name, results[first + i] as HostTensor);
   return { goesOn, state: after };
 }
 
@@ -125,7 +140,8 @@ export function specialNumbers({ control, vocabulary }: StepParts): ReadonlySet<
     if (constant === undefined || constant.shape.reduce((n, dim) => n * dim, 1) > 64) return;
     const kind = dtypeKind(constant.dtype);
     if (kind !== 'int' && kind !== 'uint') return;
-    for (const value of toNumbers(constantTensor(constant))) if (value >= 0 && value < vocabulary) found.add(value);
+    for (const value of toNumbers(constantTensor(constant)))
+      if (value >= 0 && value < vocabulary) found.add(value);
   };
   for (const node of control.body.nodes) node.inputs.forEach(see);
   control.body.results.forEach(see);

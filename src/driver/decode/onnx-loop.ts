@@ -3,10 +3,10 @@
 // constants alone (counters) are constants of an iteration.
 import { fromNumbers, type HostTensor, toNumbers } from '../../base/tensor.js';
 import { Emitter } from '../../frontend/onnx/emit.js';
-import { bodiesOf, freeNames } from '../../frontend/onnx/order.js';
 import { modelInputs } from '../../frontend/onnx/import.js';
+import { bodiesOf, freeNames } from '../../frontend/onnx/order.js';
 import type { OnnxGraph, OnnxModel, OnnxNode } from '../../frontend/onnx/proto/model.js';
-import { constantOf, type Value } from '../../ir/graph.js';
+import { constantOf, type Graph, type Value } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
 import { buildable } from './build-source.js';
 import { applyGraph, buildGraph, named } from './graph-parts.js';
@@ -14,17 +14,6 @@ import type { LoopPart, LoopSite, LoopStep } from './loop-site.js';
 import { importPiece, portOf, tensorOf } from './onnx-source.js';
 import { loopNotUnderstood } from './refusals.js';
 import type { ShapedType } from './request.js';
-
-const CHOOSES = new Set(['ArgMax', 'TopK']);
-
-/** The first Loop whose body chooses a token. */
-export function findDecodeLoop({ graph }: OnnxModel): OnnxNode | undefined {
-  return graph.nodes.find((node) => node.opType === 'Loop' && node.domain === '' && bodiesOf(node).some(choosesToken));
-}
-
-function choosesToken(body: OnnxGraph): boolean {
-  return body.nodes.some((node) => CHOOSES.has(node.opType) || bodiesOf(node).some(choosesToken));
-}
 
 export function onnxInputPorts(model: OnnxModel) {
   return modelInputs(model).map(portOf);
@@ -40,13 +29,24 @@ interface Leaf {
   readonly final: string;
 }
 
-interface Moment {
-  readonly types: ReadonlyMap<string, ShapedType>;
-  readonly known: ReadonlyMap<string, HostTensor>;
+/** The body imported at an iteration. */
+interface Iteration {
+  readonly graph: Graph;
+  /** Next value of a carried leaf. */
+  value(name: string): Value;
+  /** Types of what scan outputs gather. */
+  readonly rows: readonly ShapedType[];
+  /** The state that it leads to. */
+  moment(counters: ReadonlySet<string>): Moment;
 }
 
 /** @throws E4206 where the loop has another form than the specification's */
-export function onnxLoopSite(model: OnnxModel, file: string, loop: OnnxNode, types: ReadonlyMap<string, ShapedType>): LoopSite {
+export function onnxLoopSite(
+  model: OnnxModel,
+  file: string,
+  loop: OnnxNode,
+  types: ReadonlyMap<string, ShapedType>,
+): LoopSite {
   return new OnnxLoopSite(model, file, loop, types);
 }
 
@@ -64,6 +64,8 @@ class OnnxLoopSite implements LoopSite {
   /** What the body reads from around it and is known when compiling. */
   private readonly surroundings: ReadonlyMap<string, HostTensor>;
   private readonly moments: Moment[] = [];
+  /** A moment belongs to one iteration. */
+  private readonly iterations = new WeakMap<Moment, Iteration>();
   /** Types of a scan's rows. */
   private rows: readonly ShapedType[] = [];
   private counters: ReadonlySet<string> = new Set();
@@ -94,23 +96,32 @@ class OnnxLoopSite implements LoopSite {
     }));
     const wanted = outerNames(body, model);
     const [trips, condition] = loop.inputs;
-    const asked = [...starts, ...wanted, ...[trips, condition].filter((name) => name !== undefined && name !== '')] as string[];
+    const asked = [
+      ...starts,
+      ...wanted,
+      ...[trips, condition].filter((name) => name !== undefined && name !== ''),
+    ] as string[];
     const before = importPiece(model, file, { inputs: this.inputs, values: new Map(), outputs: asked });
-    const valueOf = (name: string | undefined): Value | undefined => before.body.results[asked.indexOf(name ?? '')];
-    const context = wanted.flatMap((name) => typed(name, valueOf(name)));
+    const resultNamed = (name: string | undefined): Value | undefined =>
+      before.body.results[asked.indexOf(name ?? '')];
+    const context = wanted.flatMap((name) => typed(name, resultNamed(name)));
     this.surroundings = new Map(
       wanted.flatMap((name) => {
-        const constant = constantOf(valueOf(name) as Value);
+        const constant = constantOf(resultNamed(name) as Value);
         return constant === undefined ? [] : [[name, tensorOf(constant)] as const];
       }),
     );
     this.context = context.filter(({ name }) => !this.surroundings.has(name));
-    const limit = knownNumber(valueOf(trips));
+    const limit = knownNumber(resultNamed(trips));
     if (limit !== undefined) this.maxTrips = limit;
-    this.begin(starts.map((name) => valueOf(name)));
+    this.begin(starts.map((name) => resultNamed(name)));
     const contextNames = this.context.map(({ name }) => name);
     const scanStarts = this.scans.map((_, i) => this.rows[i]);
-    const outputs = [...this.carried.map(({ name }) => name), ...this.scans.map(({ name }) => name), ...contextNames];
+    const outputs = [
+      ...this.carried.map(({ name }) => name),
+      ...this.scans.map(({ name }) => name),
+      ...contextNames,
+    ];
     const graph = buildGraph(
       'prologue',
       this.inputs.map(({ name, dtype, shape }) => named(name, dtype, shape)),
@@ -128,7 +139,9 @@ class OnnxLoopSite implements LoopSite {
 
   /** Which carried values are counters, and what all of them are at the first two iterations. */
   private begin(starts: readonly (Value | undefined)[]): void {
-    const types = new Map(this.carried.flatMap(({ name }, i) => typed(name, starts[i]).map((t) => [name, t] as const)));
+    const types = new Map(
+      this.carried.flatMap(({ name }, i) => typed(name, starts[i]).map((t) => [name, t] as const)),
+    );
     const constants = new Map(
       this.carried.flatMap(({ name }, i) => {
         const constant = starts[i] && constantOf(starts[i]);
@@ -151,7 +164,13 @@ class OnnxLoopSite implements LoopSite {
   }
 
   /** The body at an iteration, without what scan outputs gather. */
-  private iteration(t: number, { types, known }: Moment) {
+  private iteration(t: number, moment: Moment): Iteration {
+    const made = this.iterations.get(moment) ?? this.importIteration(t, moment);
+    this.iterations.set(moment, made);
+    return made;
+  }
+
+  private importIteration(t: number, { types, known }: Moment): Iteration {
     const [counter, again] = this.body.inputs;
     const open = this.carried.filter(({ name }) => !known.has(name));
     const values = new Map<string, HostTensor>([...this.surroundings, ...known]);
@@ -166,11 +185,14 @@ class OnnxLoopSite implements LoopSite {
     };
     return {
       graph,
-      inputs: inputs.map(({ name }) => name),
       value: resultOf,
       rows: this.scans.flatMap((_, i) => typed('', graph.body.results[1 + this.carried.length + i])),
       moment: (counters: ReadonlySet<string>): Moment => ({
-        types: new Map(this.carried.flatMap(({ name }) => typed(name, resultOf(name)).map((type) => [name, type] as const))),
+        types: new Map(
+          this.carried.flatMap(({ name }) =>
+            typed(name, resultOf(name)).map((type) => [name, type] as const),
+          ),
+        ),
         known: new Map(
           [...counters].flatMap((name) => {
             const constant = constantOf(resultOf(name));
@@ -187,8 +209,7 @@ class OnnxLoopSite implements LoopSite {
     if (known !== undefined) return known;
     const guess = (at: number) => straight(this.moments[0] as Moment, this.moments[1] as Moment, at);
     const before = this.moments[t - 1] ?? guess(t - 1);
-    const made = buildable(() => this.iteration(t - 1, before).graph);
-    if (made !== undefined) {
+    if (buildable(() => this.iteration(t - 1, before).graph) !== undefined) {
       const next = this.iteration(t - 1, before).moment(this.counters);
       if (sameMoment(next, guess(t))) {
         this.moments[t] = next;
@@ -210,7 +231,7 @@ class OnnxLoopSite implements LoopSite {
     const type = moment.types.get(leaf);
     if (type === undefined) return undefined;
     const changed = { ...moment, types: new Map([...moment.types, [leaf, { dtype: type.dtype, shape }]]) };
-    return buildable(() => this.stepOf(t, changed).graph) && this.stepOf(t, changed);
+    return buildable(() => this.iteration(t, changed).graph) && this.stepOf(t, changed);
   }
 
   private stepOf(t: number, moment: Moment): LoopStep {
@@ -218,18 +239,25 @@ class OnnxLoopSite implements LoopSite {
     const condition = body.graph.body.results[0];
     const again = knownNumber(condition);
     const leaves = this.carried.filter(({ name }) => !moment.known.has(name));
-    const scanParams = this.scans.map(({ name }, i) => named(name, this.rows[i]?.dtype ?? 'i64', [t, ...(this.rows[i]?.shape ?? [])]));
+    const scanParams = this.scans.map(({ name }, i) =>
+      named(name, this.rows[i]?.dtype ?? 'i64', [t, ...(this.rows[i]?.shape ?? [])]),
+    );
     const params = [...body.graph.body.params.map((v) => ({ name: v.name, type: v.type })), ...scanParams];
     const outputs: string[] = [];
     const graph = buildGraph(body.graph.name, params, (b, given) => {
       const e = new Emitter(b);
       const results = applyGraph(b, body.graph, given);
       const made: [string, Value][] = [];
-      if (again === undefined && results[0] !== undefined) made.push(['again', e.cast(e.reshape(results[0], []), 'bool')]);
-      for (const [i, { name }] of this.carried.entries()) if (leaves.some((leaf) => leaf.name === name)) made.push([name, results[1 + i] as Value]);
+      if (again === undefined && results[0] !== undefined)
+        made.push(['again', e.cast(e.reshape(results[0], []), 'bool')]);
+      for (const [i, { name }] of this.carried.entries())
+        if (leaves.some((leaf) => leaf.name === name)) made.push([name, results[1 + i] as Value]);
       for (const [i, { name }] of this.scans.entries()) {
         const row = results[1 + this.carried.length + i] as Value;
-        made.push([name, e.concat([given[body.graph.body.params.length + i] as Value, e.unsqueeze(row, [0])], 0)]);
+        made.push([
+          name,
+          e.concat([given[body.graph.body.params.length + i] as Value, e.unsqueeze(row, [0])], 0),
+        ]);
       }
       for (const [name] of made) outputs.push(name);
       return made;
@@ -251,76 +279,20 @@ class OnnxLoopSite implements LoopSite {
       const constant = known.get(leaf.name);
       if (constant !== undefined) values.set(leaf.final, constant);
       const scan = this.rows[this.scans.indexOf(leaf)];
-      const type = scan === undefined ? types.get(leaf.name) : { dtype: scan.dtype, shape: [count, ...scan.shape] };
+      const type =
+        scan === undefined ? types.get(leaf.name) : { dtype: scan.dtype, shape: [count, ...scan.shape] };
       return constant !== undefined || type === undefined ? [] : [{ leaf, ...type, name: leaf.final }];
     });
     const outputs = this.model.graph.outputs.map(({ name }) => name);
-    const graph = importPiece(this.model, this.file, { inputs: [...inputs, ...this.inputs], values, outputs });
-    return { graph, inputs: [...inputs.map(({ leaf }) => leaf.name), ...this.inputs.map(({ name }) => name)], outputs };
+    const graph = importPiece(this.model, this.file, {
+      inputs: [...inputs, ...this.inputs],
+      values,
+      outputs,
+    });
+    return {
+      graph,
+      inputs: [...inputs.map(({ leaf }) => leaf.name), ...this.inputs.map(({ name }) => name)],
+      outputs,
+    };
   }
 }
-
-function typed(name: string, value: Value | undefined): readonly ({ readonly name: string } & ShapedType)[] {
-  const shape = value === undefined ? undefined : staticShape(value.type);
-  return value === undefined || shape === undefined ? [] : [{ name, dtype: value.type.dtype, shape }];
-}
-
-function typeEntry(name: string, types: ReadonlyMap<string, ShapedType>): readonly ({ readonly name: string } & ShapedType)[] {
-  const type = types.get(name);
-  return type === undefined ? [] : [{ name, dtype: type.dtype, shape: type.shape }];
-}
-
-/** Some exporters give the counter and the condition one element of rank 1. */
-function fixedShape(type: OnnxGraph['inputs'][number]['type']): readonly number[] {
-  return type?.kind === 'tensor' && type.dims?.length === 1 ? [1] : [];
-}
-
-function knownNumber(v: Value | undefined): number | undefined {
-  const constant = v && constantOf(v);
-  return constant === undefined ? undefined : toNumbers(tensorOf(constant))[0];
-}
-
-/** The body's nodes beside those around the loop, as one graph. */
-function flatten(model: OnnxModel, loop: OnnxNode, body: OnnxGraph, file: string): OnnxModel {
-  const { graph } = model;
-  const outer = graph.nodes.filter((node) => node !== loop);
-  const around = new Set([...outer.flatMap((node) => node.outputs), ...graph.initializers.keys(), ...graph.inputs.map(({ name }) => name)]);
-  around.delete('');
-  const own = [...body.nodes.flatMap((node) => node.outputs), ...body.initializers.keys(), ...body.inputs.map(({ name }) => name)];
-  const twice = own.find((name) => around.has(name));
-  if (twice !== undefined) {
-    throw loopNotUnderstood(`the body of the Loop defines '${twice}' again, which is defined around it`, { file, node: loop.name }, 'Export the model again: names have to be unique.');
-  }
-  const initializers = new Map([...graph.initializers, ...body.initializers]);
-  const sparseInitializers = new Map([...graph.sparseInitializers, ...body.sparseInitializers]);
-  return { ...model, graph: { ...graph, nodes: [...outer, ...body.nodes], initializers, sparseInitializers } };
-}
-
-/** What the body reads from around it, weights apart. */
-function outerNames(body: OnnxGraph, { graph }: OnnxModel): readonly string[] {
-  const made = new Set([...graph.nodes.flatMap((node) => node.outputs), ...graph.inputs.map(({ name }) => name)]);
-  return [...freeNames(body)].filter((name) => made.has(name) && !graph.initializers.has(name) && !graph.sparseInitializers.has(name));
-}
-
-function straight(a: Moment, b: Moment, t: number): Moment {
-  const along = (x: number, y: number): number => x + t * (y - x);
-  const types = [...a.types].map(([name, { dtype, shape }]) => {
-    const second = b.types.get(name)?.shape ?? shape;
-    return [name, { dtype, shape: shape.map((dim, i) => along(dim, second[i] ?? dim)) }] as const;
-  });
-  const known = [...a.known].map(([name, x]) => {
-    const [p, q] = [toNumbers(x), toNumbers(b.known.get(name) ?? x)];
-    return [name, fromNumbers(x.dtype, x.shape, p.map((value, i) => along(value, q[i] ?? value)))] as const;
-  });
-  return { types: new Map(types), known: new Map(known) };
-}
-
-function sameMoment(a: Moment, b: Moment): boolean {
-  const sameTypes = [...a.types].every(([name, { shape }]) => shape.every((dim, i) => dim === b.types.get(name)?.shape[i]));
-  const sameValues = [...a.known].every(([name, x]) => {
-    const other = b.known.get(name);
-    return other !== undefined && toNumbers(x).every((value, i) => value === toNumbers(other)[i]);
-  });
-  return sameTypes && sameValues;
-}
-

@@ -1,11 +1,17 @@
 // An ONNX model as a source of graphs at given shapes, and pieces of it: from some of its values to others. A piece is
 // made by cutting the file's records, so that the importer specialises it on its shapes like any model.
-import { packElements, type HostTensor } from '../../base/tensor.js';
+import { type HostTensor, packElements } from '../../base/tensor.js';
+import { importOnnx, modelInputs } from '../../frontend/onnx/import.js';
+import type {
+  OnnxGraph,
+  OnnxModel,
+  OnnxNode,
+  OnnxTensor,
+  OnnxValueInfo,
+} from '../../frontend/onnx/proto/model.js';
 import type { Constant } from '../../ir/constant.js';
 import type { Graph } from '../../ir/graph.js';
 import { constantBytes } from '../../ops/evaluate.js';
-import { importOnnx, modelInputs } from '../../frontend/onnx/import.js';
-import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from '../../frontend/onnx/proto/model.js';
 import type { Port, ShapedType, SourceModel } from './request.js';
 
 export function onnxSource(model: OnnxModel, file: string): SourceModel {

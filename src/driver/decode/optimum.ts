@@ -4,18 +4,30 @@ import type { HostTensor } from '../../base/tensor.js';
 import { fromNumbers } from '../../base/tensor.js';
 import { Emitter } from '../../frontend/onnx/emit.js';
 import { staticShape } from '../../ir/type.js';
-import { applyGraph, named } from './graph-parts.js';
 import { carriedSource, carriedStep, type Front, prefixDecoder, prefixSource } from './build-source.js';
 import { generation } from './generation.js';
+import { applyGraph, named } from './graph-parts.js';
 import { onnxSource } from './onnx-source.js';
 import { encoderInputs, firstAndLater, type Recognised, single } from './pair.js';
 import type { ModelFolder } from './read-source.js';
 import { folderIncomplete, inputUnbound, unknownName } from './refusals.js';
-import { type DecodeFlags, type Port, type RecognisedDecode, type SourceModel, standardOutputs } from './request.js';
+import {
+  type DecodeFlags,
+  type Port,
+  type RecognisedDecode,
+  type SourceModel,
+  standardOutputs,
+} from './request.js';
 import { folderGeneration, Settings } from './settings.js';
 import { bindPorts, Symbols } from './shapes.js';
 import type { ContextSource, EncoderSide, WiredPair } from './wire-pair.js';
-import { assembleDecoder, type Feed, type StateSlot, type Surroundings, type WiredDecoder } from './wired-decoder.js';
+import {
+  assembleDecoder,
+  type Feed,
+  type StateSlot,
+  type Surroundings,
+  type WiredDecoder,
+} from './wired-decoder.js';
 
 const ENCODER = ['encoder_model.onnx', 'onnx/encoder_model.onnx'];
 
@@ -31,9 +43,17 @@ export function isOptimumFolder({ configs, models }: ModelFolder): boolean {
 }
 
 /** @throws E4203, E4205, E4208, E4209, E4210, E2210 (no such decoder file), and what the files throw */
-export function recogniseFolder(folder: ModelFolder, decoderFile: string | undefined, flags: DecodeFlags): RecognisedDecode {
+export function recogniseFolder(
+  folder: ModelFolder,
+  decoderFile: string | undefined,
+  flags: DecodeFlags,
+): RecognisedDecode {
   if (!isOptimumFolder(folder)) {
-    throw folderIncomplete('the folder has no config.json, or no ONNX files', { file: folder.path }, 'Give a folder that Optimum exported, or the model file itself.');
+    throw folderIncomplete(
+      'the folder has no config.json, or no ONNX files',
+      { file: folder.path },
+      'Give a folder that Optimum exported, or the model file itself.',
+    );
   }
   const encoderFile = ENCODER.find((name) => folder.models.includes(name));
   const decoders = folder.models.filter((name) => name !== encoderFile);
@@ -52,7 +72,8 @@ interface ChosenDecoder {
 
 function sourceAt(folder: ModelFolder, name: string): SourceModel {
   const read = folder.read(name);
-  if (read.kind !== 'onnx') throw folderIncomplete(`${name} holds a TorchScript archive, not an ONNX model`, { file: folder.path });
+  if (read.kind !== 'onnx')
+    throw folderIncomplete(`${name} holds a TorchScript archive, not an ONNX model`, { file: folder.path });
   return onnxSource(read.model, read.file);
 }
 
@@ -62,15 +83,31 @@ function kindOf({ inputs }: SourceModel): DecoderKind {
 }
 
 /** File names in the order of preference: with past, merged, without. */
-const PREFERENCE = ['decoder_with_past_model.onnx', 'model.onnx', 'decoder_model_merged.onnx', 'model_merged.onnx', 'decoder_model.onnx', 'model_without_past.onnx'];
+const PREFERENCE = [
+  'decoder_with_past_model.onnx',
+  'model.onnx',
+  'decoder_model_merged.onnx',
+  'model_merged.onnx',
+  'decoder_model.onnx',
+  'model_without_past.onnx',
+];
 
-function chooseDecoder(folder: ModelFolder, files: readonly string[], wanted: string | undefined): ChosenDecoder {
+function chooseDecoder(
+  folder: ModelFolder,
+  files: readonly string[],
+  wanted: string | undefined,
+): ChosenDecoder {
   const base = (name: string) => name.split('/').at(-1) ?? name;
   const find = (name: string) => files.find((file) => file === name || base(file) === name);
-  if (wanted !== undefined && find(wanted) === undefined) throw unknownName('--decoder-file', wanted, files, folder.path);
+  if (wanted !== undefined && find(wanted) === undefined)
+    throw unknownName('--decoder-file', wanted, files, folder.path);
   const name = wanted === undefined ? PREFERENCE.map(find).find((file) => file !== undefined) : find(wanted);
   if (name === undefined) {
-    throw folderIncomplete(`the folder has no decoder of a known name; its files are ${files.join(', ')}`, { file: folder.path }, 'Choose one with --decoder-file NAME.');
+    throw folderIncomplete(
+      `the folder has no decoder of a known name; its files are ${files.join(', ')}`,
+      { file: folder.path },
+      'Choose one with --decoder-file NAME.',
+    );
   }
   const model = sourceAt(folder, name);
   const kind = kindOf(model);
@@ -80,7 +117,12 @@ function chooseDecoder(folder: ModelFolder, files: readonly string[], wanted: st
 
 // ---- encoder and decoder ----
 
-function encoderDecoder(model: SourceModel, { model: decoder, kind, first }: ChosenDecoder, settings: Settings, flags: DecodeFlags): RecognisedDecode {
+function encoderDecoder(
+  model: SourceModel,
+  { model: decoder, kind, first }: ChosenDecoder,
+  settings: Settings,
+  flags: DecodeFlags,
+): RecognisedDecode {
   const given = new Map(flags.inputShapes);
   const mask = model.inputs.findIndex(({ name }) => name === 'attention_mask');
   followTokens(model, given, mask);
@@ -93,7 +135,12 @@ function encoderDecoder(model: SourceModel, { model: decoder, kind, first }: Cho
   const made = ((): Recognised => {
     if (kind === 'without past') return single(encoder, wired(encoder, decoder, {}), gen);
     if (kind === 'merged') {
-      return firstAndLater(encoder, wired(encoder, decoder, { branch: false }), wired(encoder, decoder, { branch: true, past: true }), gen);
+      return firstAndLater(
+        encoder,
+        wired(encoder, decoder, { branch: false }),
+        wired(encoder, decoder, { branch: true, past: true }),
+        gen,
+      );
     }
     if (first === undefined) {
       throw folderIncomplete(
@@ -106,7 +153,9 @@ function encoderDecoder(model: SourceModel, { model: decoder, kind, first }: Cho
   })();
   return {
     source: made.source,
-    inputs: encoderInputs(encoder).map((input) => (input.name === 'attention_mask' ? { ...input, fill: 1 } : input)),
+    inputs: encoderInputs(encoder).map((input) =>
+      input.name === 'attention_mask' ? { ...input, fill: 1 } : input,
+    ),
     outputs: standardOutputs(gen.pad),
     notes: [`decoder file ${decoder.file}, ${kind}`, ...made.notes],
     diagnostics,
@@ -114,7 +163,11 @@ function encoderDecoder(model: SourceModel, { model: decoder, kind, first }: Cho
 }
 
 /** A mask that no shape is given for is as long as the tokens are. */
-function followTokens(model: SourceModel, given: Map<string, { readonly shape: readonly number[] }>, mask: number): void {
+function followTokens(
+  model: SourceModel,
+  given: Map<string, { readonly shape: readonly number[] }>,
+  mask: number,
+): void {
   if (mask < 0 || given.has('attention_mask') || given.has(String(mask))) return;
   const at = model.inputs.findIndex(({ name }) => name === 'input_ids');
   const tokens = given.get('input_ids') ?? given.get(String(at));
@@ -147,7 +200,12 @@ function wired(encoder: EncoderSide, decoder: SourceModel, { branch, past = fals
     else if (name === 'encoder_hidden_states') {
       give(port, hidden);
       symbols.learn(port.dims, hidden.shape);
-    } else if (name === 'encoder_attention_mask' || (name === 'attention_mask' && encoder.model.inputs.some((p) => p.name === name) && !decoder.inputs.some((p) => p.name === 'encoder_attention_mask'))) {
+    } else if (
+      name === 'encoder_attention_mask' ||
+      (name === 'attention_mask' &&
+        encoder.model.inputs.some((p) => p.name === name) &&
+        !decoder.inputs.some((p) => p.name === 'encoder_attention_mask'))
+    ) {
       giveMask(encoder, port, hidden, give, feeds);
     } else if (name === BRANCH) feeds.set(name, { kind: 'constant', value: flag(port, branch ?? true) });
     else if (PAST.test(name)) continue;
@@ -168,7 +226,14 @@ function wired(encoder: EncoderSide, decoder: SourceModel, { branch, past = fals
       firstOutputs.push(output);
     }
   }
-  return { wired: { model: decoder, feeds, scores: scoresOf(decoder), stateOutputs }, context, states, starts: states.map(() => undefined), firstOutputs, notes: [] };
+  return {
+    wired: { model: decoder, feeds, scores: scoresOf(decoder), stateOutputs },
+    context,
+    states,
+    starts: states.map(() => undefined),
+    firstOutputs,
+    notes: [],
+  };
 }
 
 const isCrossAttention = (name: string): boolean => name.includes('.encoder.');
@@ -180,29 +245,52 @@ function scoresOf({ outputs, file }: SourceModel): string {
 }
 
 function encoderOutput({ model, graph }: EncoderSide): ContextSource {
-  const at = Math.max(0, model.outputs.findIndex(({ name }) => name === 'last_hidden_state'));
+  const at = Math.max(
+    0,
+    model.outputs.findIndex(({ name }) => name === 'last_hidden_state'),
+  );
   const value = graph.body.results[at];
   const name = model.outputs[at]?.name ?? '';
-  return { name, dtype: value?.type.dtype ?? 'f32', shape: (value && staticShape(value.type)) ?? [], from: 'encoder output' };
+  return {
+    name,
+    dtype: value?.type.dtype ?? 'f32',
+    shape: (value && staticShape(value.type)) ?? [],
+    from: 'encoder output',
+  };
 }
 
 /** The encoder's own mask; ones over what the encoder gives where it has none. */
-function giveMask(encoder: EncoderSide, port: Port, hidden: ContextSource, give: (port: Port, source: ContextSource) => void, feeds: Map<string, Feed>): void {
+function giveMask(
+  encoder: EncoderSide,
+  port: Port,
+  hidden: ContextSource,
+  give: (port: Port, source: ContextSource) => void,
+  feeds: Map<string, Feed>,
+): void {
   const type = encoder.types.get('attention_mask');
   const length = hidden.shape[1] ?? 1;
-  if (type !== undefined && type.shape[1] === length) give(port, { name: 'attention_mask', ...type, from: 'encoder input' });
+  if (type !== undefined && type.shape[1] === length)
+    give(port, { name: 'attention_mask', ...type, from: 'encoder input' });
   else feeds.set(port.name, { kind: 'constant', value: ones(port, [encoder.batch, length]) });
 }
 
 function positionalFeed(port: Port, feeds: Map<string, Feed>, decoder: SourceModel): void {
   const { name } = port;
   if (name === 'attention_mask' || name === 'decoder_attention_mask') feeds.set(name, { kind: 'ones' });
-  else if (name === 'position_ids' || name === 'cache_position' || name === 'decoder_position_ids') feeds.set(name, { kind: 'count' });
-  else throw inputUnbound(`the decoder has the input '${name}', which is no part of the format`, { file: decoder.file });
+  else if (name === 'position_ids' || name === 'cache_position' || name === 'decoder_position_ids')
+    feeds.set(name, { kind: 'count' });
+  else
+    throw inputUnbound(`the decoder has the input '${name}', which is no part of the format`, {
+      file: decoder.file,
+    });
 }
 
 function ones(port: Port, shape: readonly number[]): HostTensor {
-  return fromNumbers(port.dtype ?? 'i64', shape, new Array<number>(shape.reduce((n, dim) => n * dim, 1)).fill(1));
+  return fromNumbers(
+    port.dtype ?? 'i64',
+    shape,
+    new Array<number>(shape.reduce((n, dim) => n * dim, 1)).fill(1),
+  );
 }
 
 function flag(port: Port, value: boolean): HostTensor {
@@ -221,95 +309,16 @@ function slotShape(port: Port, batch: number): readonly number[] {
 /** Keys and values are [batch, heads, tokens, features]: the axis that is neither the batch nor fixed counts the tokens. */
 function cacheSlot(port: Port, batch: number): StateSlot {
   const axis = (port.dims ?? []).findIndex((d, i) => i > 0 && typeof d !== 'number');
-  return { name: port.name, dtype: port.dtype ?? 'f32', shape: slotShape(port, batch), tokenAxis: axis < 0 ? 2 : axis };
+  return {
+    name: port.name,
+    dtype: port.dtype ?? 'f32',
+    shape: slotShape(port, batch),
+    tokenAxis: axis < 0 ? 2 : axis,
+  };
 }
 
 function crossType(port: Port, { batch }: EncoderSide, hidden: ContextSource) {
   const length = hidden.shape[1] ?? 1;
   const shape = (port.dims ?? []).map((d, axis) => (typeof d === 'number' ? d : axis === 0 ? batch : length));
   return { dtype: port.dtype ?? ('f32' as const), shape };
-}
-
-// ---- a decoder alone, which goes on from a prompt ----
-
-function promptModel({ model, kind }: ChosenDecoder, settings: Settings, flags: DecodeFlags): RecognisedDecode {
-  const tokensPort = model.inputs.find(({ name }) => TOKENS.includes(name));
-  if (tokensPort === undefined) throw folderIncomplete(`${model.file} has no input 'input_ids'`, { file: model.file });
-  const maskPort = model.inputs.find(({ name }) => name === 'attention_mask');
-  const shown = [tokensPort, ...(maskPort === undefined ? [] : [{ ...maskPort, dims: tokensPort.dims }])];
-  const given = new Map(flags.inputShapes);
-  followTokens({ ...model, inputs: shown }, given, maskPort === undefined ? -1 : 1);
-  const { types, diagnostics } = bindPorts(shown, given, model.file, flags.batch);
-  const [batch = 1, length = 1] = types.get(tokensPort.name)?.shape ?? [];
-  const known = folderGeneration(settings, length, flags.maxSteps);
-  const gen = generation(flags, { ...known, bos: known.bos ?? 0 }, batch, model.file);
-  const params = shown.map(({ name }) => {
-    const type = types.get(name);
-    return named(name, type?.dtype ?? 'i64', type?.shape ?? []);
-  });
-  const decoder = wiredAlone(model, batch);
-  const common = { file: model.file, contextCount: 0, generation: gen, prompt: { length } };
-  const source =
-    kind === 'without past'
-      ? prefixSource({ ...common, front: promptFront(params, undefined, length, gen.pad), decoder: prefixDecoder(decoder.wired, decoder.around, batch, gen.pad) })
-      : carriedSource({
-          ...common,
-          front: promptFront(params, decoder, length, gen.pad),
-          step: carriedStep(decoder.wired, decoder.around, batch, gen.pad),
-          states: decoder.around.states,
-          pastAtStart: length - 1,
-        });
-  return {
-    source,
-    inputs: params.map(({ name, type }) => ({
-      name,
-      dtype: type.dtype,
-      shape: staticShape(type) ?? [],
-      ...(name === 'attention_mask' && { fill: 1, mustBeFill: true }),
-    })),
-    outputs: standardOutputs(gen.pad),
-    notes: [`decoder file ${model.file}, ${kind}`, `rows go on from a prompt of ${length} tokens`],
-    diagnostics,
-  };
-}
-
-interface AloneDecoder {
-  readonly wired: WiredDecoder;
-  readonly around: Surroundings;
-}
-
-function wiredAlone(model: SourceModel, batch: number): AloneDecoder {
-  const feeds = new Map<string, Feed>();
-  const states: StateSlot[] = [];
-  const stateOutputs: string[] = [];
-  for (const port of model.inputs) {
-    if (TOKENS.includes(port.name)) feeds.set(port.name, { kind: 'tokens' });
-    else if (port.name === BRANCH) feeds.set(port.name, { kind: 'constant', value: flag(port, true) });
-    else if (PAST.test(port.name)) {
-      feeds.set(port.name, { kind: 'state', index: states.length });
-      states.push(cacheSlot(port, batch));
-      stateOutputs.push(port.name.replace(PAST, 'present.'));
-    } else positionalFeed(port, feeds, model);
-  }
-  return { wired: { model, feeds, scores: scoresOf(model), stateOutputs }, around: { context: [], states } };
-}
-
-/** The prompt as it is; and, for a decoder with past, the states that all of its tokens but the last one leave. */
-function promptFront(params: Front['params'], decoder: AloneDecoder | undefined, length: number, pad: number): Front {
-  return {
-    params,
-    make: (b, [tokens]) => {
-      if (tokens === undefined) return { context: [], starts: [] };
-      const e = new Emitter(b);
-      const prompt = e.cast(tokens, 'i64');
-      const states = decoder?.around.states ?? [];
-      if (decoder === undefined || length === 1) return { context: [], starts: states.map(() => undefined), prompt };
-      const [batch = 1] = staticShape(tokens.type) ?? [];
-      const at = { batch, tokens: length - 1, past: 0 };
-      const graph = assembleDecoder(decoder.wired, at, decoder.around, { keep: () => true, pad });
-      const empty = states.map(({ dtype, shape }) => e.filled(dtype, shape, 0));
-      const [, ...starts] = applyGraph(b, graph, [e.slice(prompt, 1, 0, length - 1), ...empty]);
-      return { context: [], starts, prompt };
-    },
-  };
 }

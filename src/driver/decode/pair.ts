@@ -7,13 +7,36 @@ import { staticShape } from '../../ir/type.js';
 import { interpretGraph } from '../../ops/interpret.js';
 import { randomTensor } from '../../ops/samples.js';
 import type { DecodeSource, Generation } from '../../passes/decode/model.js';
-import { buildable, carriedSource, carriedStep, type Front, prefixDecoder, prefixSource } from './build-source.js';
-import { applyGraph, copyPart, dependents, type Named, named } from './graph-parts.js';
+import {
+  buildable,
+  carriedSource,
+  carriedStep,
+  type Front,
+  prefixDecoder,
+  prefixSource,
+} from './build-source.js';
 import { generation } from './generation.js';
+import { applyGraph, copyPart, dependents, type Named, named } from './graph-parts.js';
 import { inputUnbound } from './refusals.js';
-import { type DecodeFlags, type DecodeInput, type RecognisedDecode, type SourceModel, standardOutputs, withTypes } from './request.js';
+import {
+  type DecodeFlags,
+  type DecodeInput,
+  type RecognisedDecode,
+  type SourceModel,
+  standardOutputs,
+  withTypes,
+} from './request.js';
 import { bindPorts } from './shapes.js';
-import { type ContextSource, type EncoderSide, encoderSources, offersOf, PROBE, type WiredPair, wireLater, wirePair } from './wire-pair.js';
+import {
+  type ContextSource,
+  type EncoderSide,
+  encoderSources,
+  offersOf,
+  PROBE,
+  type WiredPair,
+  wireLater,
+  wirePair,
+} from './wire-pair.js';
 import { decoderGraph, outputValue, type Surroundings, type WiredDecoder } from './wired-decoder.js';
 
 export interface PairModels {
@@ -76,7 +99,12 @@ export function single(encoder: EncoderSide, pair: WiredPair, gen: Generation): 
   const source =
     states.length === 0
       ? prefixSource({ ...common, decoder: prefixDecoder(wired, around, gen.batch, gen.pad) })
-      : carriedSource({ ...common, step: carriedStep(wired, around, gen.batch, gen.pad), states, pastAtStart: 0 });
+      : carriedSource({
+          ...common,
+          step: carriedStep(wired, around, gen.batch, gen.pad),
+          states,
+          pastAtStart: 0,
+        });
   return { source, notes: pair.notes };
 }
 
@@ -86,17 +114,29 @@ function encoderValues(encoder: EncoderSide, params: readonly Value[], results: 
   return ({ name, from }: ContextSource): Value => {
     const list = from === 'encoder input' ? inputs : outputs;
     const value = (from === 'encoder input' ? params : results)[list.findIndex((port) => port.name === name)];
-    if (value === undefined) throw inputUnbound(`the encoder has no ${from} '${name}'`, { file: encoder.model.file });
+    if (value === undefined)
+      throw inputUnbound(`the encoder has no ${from} '${name}'`, { file: encoder.model.file });
     return value;
   };
 }
 
-function withLater(encoder: EncoderSide, first: WiredPair, later: SourceModel, gen: Generation, flags: DecodeFlags): Recognised {
+function withLater(
+  encoder: EncoderSide,
+  first: WiredPair,
+  later: SourceModel,
+  gen: Generation,
+  flags: DecodeFlags,
+): Recognised {
   const around: Surroundings = { context: first.context, states: first.states };
   const graph = decoderGraph(first.wired, { batch: encoder.batch, tokens: PROBE, past: 0 }, around);
   const offers = offersOf(first.wired.model, graph).map(({ port: { name }, type }) => ({ name, ...type }));
   const typed = withTypes(later, flags, new Map(), [...offers, ...encoderSources(encoder).values()]);
-  const pair = wireLater(encoder, typed, { model: first.wired.model, graph, scores: first.wired.scores }, flags);
+  const pair = wireLater(
+    encoder,
+    typed,
+    { model: first.wired.model, graph, scores: first.wired.scores },
+    flags,
+  );
   return firstAndLater(encoder, first, pair, gen);
 }
 
@@ -105,7 +145,12 @@ function withLater(encoder: EncoderSide, first: WiredPair, later: SourceModel, g
  * the later one's states, and context where they do not depend on the tokens.
  * @throws E4205 where a tensor that the later steps take and nobody carries on depends on the tokens
  */
-export function firstAndLater(encoder: EncoderSide, first: WiredPair, later: WiredPair, gen: Generation): Recognised {
+export function firstAndLater(
+  encoder: EncoderSide,
+  first: WiredPair,
+  later: WiredPair,
+  gen: Generation,
+): Recognised {
   const around: Surroundings = { context: first.context, states: [] };
   const graph = decoderGraph(first.wired, { batch: gen.batch, tokens: 1, past: 0 }, around);
   const tokenParams = graph.body.params.filter((_, i) => {
@@ -126,13 +171,16 @@ export function firstAndLater(encoder: EncoderSide, first: WiredPair, later: Wir
   // Contexts of both: those of the later steps first.
   const context = [...later.context, ...first.context];
   const offset = later.context.length;
-  const ownFeeds = [...first.wired.feeds].map(([name, feed]) =>
-    [name, feed.kind === 'context' ? { ...feed, index: feed.index + offset } : feed] as const,
+  const ownFeeds = [...first.wired.feeds].map(
+    ([name, feed]) =>
+      [name, feed.kind === 'context' ? { ...feed, index: feed.index + offset } : feed] as const,
   );
   const stateNames = later.states.map((state, i) => startOutput(first, later, i, graph) ?? state.name);
   const firstWired: WiredDecoder = { ...first.wired, feeds: new Map(ownFeeds), stateOutputs: stateNames };
   const laterAround: Surroundings = { context, states: later.states };
-  const replaced = new Map(later.context.flatMap(({ name, from }, i) => (from === 'first step' ? [[name, i] as const] : [])));
+  const replaced = new Map(
+    later.context.flatMap(({ name, from }, i) => (from === 'first step' ? [[name, i] as const] : [])),
+  );
   const firstStep = carriedStep(firstWired, laterAround, gen.batch, gen.pad, replaced);
   const laterStep = carriedStep(later.wired, laterAround, gen.batch, gen.pad);
   const uniform = agreeOnFirstStep(graph, context, firstWired, firstStep, laterStep, gen);
@@ -151,9 +199,9 @@ export function firstAndLater(encoder: EncoderSide, first: WiredPair, later: Wir
       const wanted = crossed.map(({ name }) => outputValue(graph, name)).filter((v) => v !== undefined);
       const made = copyPart(b, graph, known, wanted);
       const crossedValue = new Map(crossed.map(({ name }, i) => [name, made[i]] as const));
-      const valueOf = (source: ContextSource): Value => crossedValue.get(source.name) ?? value(source);
+      const crossOr = (source: ContextSource): Value => crossedValue.get(source.name) ?? value(source);
       return {
-        context: context.map((source) => (source.from === 'first step' ? valueOf(source) : value(source))),
+        context: context.map((source) => (source.from === 'first step' ? crossOr(source) : value(source))),
         starts: later.states.map(() => undefined),
       };
     },
@@ -176,7 +224,9 @@ export function firstAndLater(encoder: EncoderSide, first: WiredPair, later: Wir
 /** The output of the first step that is the start of state `i` of the later ones. */
 function startOutput(first: WiredPair, later: WiredPair, i: number, graph: Graph): string | undefined {
   const name = later.firstOutputs[i];
-  return name !== undefined && graph.outputNames.includes(name) && first.wired.scores !== name ? name : undefined;
+  return name !== undefined && graph.outputNames.includes(name) && first.wired.scores !== name
+    ? name
+    : undefined;
 }
 
 type Step = (past: number, keep: (index: number) => boolean) => Graph;
@@ -198,16 +248,24 @@ function agreeOnFirstStep(
   if (general === undefined) return false;
   const own = first(0, all);
   const values = randomContext(graph, context, wired, gen);
-  const states = own.body.params.slice(1 + context.length).map(({ type }) => zeros(type.dtype, staticShape(type) ?? []));
+  const states = own.body.params
+    .slice(1 + context.length)
+    .map(({ type }) => zeros(type.dtype, staticShape(type) ?? []));
   const inputs = [tokensOf(gen), ...values, ...states];
   const results = interpretGraph(general, inputs);
   return interpretGraph(own, inputs).every((x, i) => results[i] !== undefined && nearlyEqual(x, results[i]));
 }
 
-const tokensOf = ({ batch, bos }: Generation): HostTensor => fromNumbers('i64', [batch, 1], new Array<number>(batch).fill(bos));
+const tokensOf = ({ batch, bos }: Generation): HostTensor =>
+  fromNumbers('i64', [batch, 1], new Array<number>(batch).fill(bos));
 
 /** Random tensors from the encoder, and what the first step's decoder makes of them. */
-function randomContext(graph: Graph, context: readonly ContextSource[], wired: WiredDecoder, gen: Generation): readonly HostTensor[] {
+function randomContext(
+  graph: Graph,
+  context: readonly ContextSource[],
+  wired: WiredDecoder,
+  gen: Generation,
+): readonly HostTensor[] {
   const random = createRandom(1);
   const made = new Map<string, HostTensor>(
     context.flatMap(({ name, from, dtype, shape }) =>
@@ -226,14 +284,4 @@ function randomContext(graph: Graph, context: readonly ContextSource[], wired: W
     const own = made.get(`${source.from} ${source.name}`) ?? results[graph.outputNames.indexOf(source.name)];
     return own ?? zeros(source.dtype, source.shape);
   });
-}
-
-/** Largest difference, relative to the largest value, that counts as the same arithmetic in another order. */
-const SAME = 1e-4;
-
-export function nearlyEqual(x: HostTensor, y: HostTensor): boolean {
-  if (x.data.length !== y.data.length) return false;
-  const [a, b] = [toNumbers(x), toNumbers(y)];
-  const scale = a.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-30);
-  return a.every((value, k) => Math.abs(value - (b[k] ?? 0)) <= SAME * scale);
 }

@@ -1,7 +1,8 @@
 // Which of several offered tensors goes to which input, by element type and shape. A need that one offer fits takes it;
 // among those left, names decide, and only among those that fit. Pure: knows neither files nor graphs.
-import type { DeclaredDim, Port, ShapedType } from './request.js';
+
 import { symbolsOf } from '../../frontend/onnx/dim-expressions.js';
+import type { DeclaredDim, Port, ShapedType } from './request.js';
 
 /** A tensor that is offered: how it is declared, and what it is at the shapes asked for. */
 export interface Offer {
@@ -26,7 +27,12 @@ export function symbolsOfPorts(ports: readonly Port[]): ReadonlySet<string> {
  * Whether the offer fits the need. `symbols` are those of the inputs of the model that offers. Symbolically a fixed dim
  * fits only a fixed dim, and one that varies only one that is open; where the file does not say, the size does.
  */
-export function fits(offer: Offer, need: Port, symbols: ReadonlySet<string>, how: 'symbolic' | 'sizes'): boolean {
+export function fits(
+  offer: Offer,
+  need: Port,
+  symbols: ReadonlySet<string>,
+  how: 'symbolic' | 'sizes',
+): boolean {
   const { shape, dtype } = offer.type;
   if (need.dtype !== undefined && need.dtype !== dtype) return false;
   if (need.dims === undefined) return true;
@@ -73,7 +79,9 @@ export function pairUp<N, O>(
       continue;
     }
     const offers = [...new Set([...open.values()].flatMap((left) => [...left]))];
-    const decided = byNames([...open.keys()], offers, nameOf).find(([need, offer]) => open.get(need)?.has(offer));
+    const decided = byNames([...open.keys()], offers, nameOf).find(([need, offer]) =>
+      open.get(need)?.has(offer),
+    );
     if (decided === undefined) break;
     settle(...decided);
   }
@@ -81,7 +89,11 @@ export function pairUp<N, O>(
 }
 
 /** Pairs that names decide: first by what tells the names of each side apart, then by their longest common sequence. */
-function byNames<A, B>(as: readonly A[], bs: readonly B[], nameOf: (side: A | B) => string): readonly (readonly [A, B])[] {
+function byNames<A, B>(
+  as: readonly A[],
+  bs: readonly B[],
+  nameOf: (side: A | B) => string,
+): readonly (readonly [A, B])[] {
   const keysA = distinguishing(as.map(nameOf));
   const keysB = distinguishing(bs.map(nameOf));
   const exact = as.flatMap((a, i) => {

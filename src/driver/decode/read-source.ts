@@ -18,9 +18,15 @@ export function readModel(path: string): ReadModel {
   const bytes = readBytes(path);
   const file = basename(path);
   const found = sniffModel(bytes);
-  if (found.kind === 'torchscript') return { kind: 'torchscript', file, archive: readTorchArchive(bytes, { file }) };
+  if (found.kind === 'torchscript')
+    return { kind: 'torchscript', file, archive: readTorchArchive(bytes, { file }) };
   if (found.kind !== 'onnx') {
-    throw badInput('E3040', `${file} is neither an ONNX model nor a TorchScript archive: it looks like ${found.looksLike}`, { file }, found.hint);
+    throw badInput(
+      'E3040',
+      `${file} is neither an ONNX model nor a TorchScript archive: it looks like ${found.looksLike}`,
+      { file },
+      found.hint,
+    );
   }
   const model = readOnnxModel(bytes, { file, readExternal: externalDataReader(dirname(resolve(path))) });
   return { kind: 'onnx', file, model };
@@ -31,7 +37,12 @@ function readBytes(path: string): Uint8Array {
     return readFileSync(path);
   } catch (error) {
     const code = (error as { code?: string }).code ?? 'an error';
-    throw badInput('E3041', `the file cannot be read (${code})`, { file: path }, 'check the path and its permissions');
+    throw badInput(
+      'E3041',
+      `the file cannot be read (${code})`,
+      { file: path },
+      'check the path and its permissions',
+    );
   }
 }
 
@@ -56,7 +67,9 @@ export function readFolder(path: string): ModelFolder {
   const list = (folder: string) => (isFolder(folder) ? readdirSync(folder).sort() : []);
   const inSubfolder = list(join(path, 'onnx')).map((name) => `onnx/${name}`);
   const configs = new Map(
-    CONFIG_FILES.filter((name) => existsSync(join(path, name))).map((name) => [name, readConfig(join(path, name))] as const),
+    CONFIG_FILES.filter((name) => existsSync(join(path, name))).map(
+      (name) => [name, readConfig(join(path, name))] as const,
+    ),
   );
   return {
     path,
@@ -72,8 +85,11 @@ function readConfig(path: string): Readonly<Record<string, unknown>> {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw badInput('E3043', `${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`, { file: path });
+    throw badInput('E3043', `${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`, {
+      file: path,
+    });
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Readonly<Record<string, unknown>>;
   throw badInput('E3043', `${path} is no JSON object`, { file: path });
 }

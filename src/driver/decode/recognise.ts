@@ -1,13 +1,13 @@
 // The entry of recognition: files that hold a decoding model, in whatever form, to the one structure that variants are built
 // from. Here it is decided which form a request has; each form has a file of its own.
 import { choosesInLoop } from '../../frontend/torchscript/signature.js';
+import { recogniseLoop } from './loop.js';
+import { findDecodeLoop, onnxInputPorts, onnxLoopSite } from './onnx-loop.js';
 import { onnxSource } from './onnx-source.js';
 import { isOptimumFolder, recogniseFolder } from './optimum.js';
 import { recognisePair } from './pair.js';
-import { isFolder, readFolder, readModel, type ReadModel } from './read-source.js';
+import { isFolder, type ReadModel, readFolder, readModel } from './read-source.js';
 import type { DecodeFlags, RecognisedDecode, SourceModel } from './request.js';
-import { recogniseLoop } from './loop.js';
-import { findDecodeLoop, onnxInputPorts, onnxLoopSite } from './onnx-loop.js';
 import { bindPorts } from './shapes.js';
 import { recogniseTeacher } from './teacher.js';
 import { torchLoopSite } from './torch-loop.js';
@@ -32,12 +32,19 @@ export function recognise(files: RecogniseRequest, flags: DecodeFlags): Recognis
   if (isFolder(files.model)) return recogniseFolder(readFolder(files.model), files.decoderFile, flags);
   const read = readModel(files.model);
   if (read.kind === 'torchscript') {
-    const site = choosesInLoop(read.archive) ? torchLoopSite(read.archive, read.file, flags.inputShapes) : undefined;
+    const site = choosesInLoop(read.archive)
+      ? torchLoopSite(read.archive, read.file, flags.inputShapes)
+      : undefined;
     return site === undefined ? recogniseTeacher(sourceOf(read), flags) : recogniseLoop(site, flags, []);
   }
   const loop = findDecodeLoop(read.model);
   if (loop !== undefined) {
-    const { types, diagnostics } = bindPorts(onnxInputPorts(read.model), flags.inputShapes, read.file, flags.batch);
+    const { types, diagnostics } = bindPorts(
+      onnxInputPorts(read.model),
+      flags.inputShapes,
+      read.file,
+      flags.batch,
+    );
     return recogniseLoop(onnxLoopSite(read.model, read.file, loop, types), flags, diagnostics);
   }
   return recogniseTeacher(sourceOf(read), flags);

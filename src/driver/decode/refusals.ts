@@ -32,7 +32,12 @@ export const folderIncomplete = refusal('E4210');
 export const nothingToDecode = refusal('E4211');
 
 /** A name on the command line that the model does not have. */
-export function unknownName(option: string, name: string, names: readonly string[], file: string): NeffcError {
+export function unknownName(
+  option: string,
+  name: string,
+  names: readonly string[],
+  file: string,
+): NeffcError {
   return usageError(
     'E2210',
     `${option} names '${name}', which the model does not have`,

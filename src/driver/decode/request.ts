@@ -48,7 +48,12 @@ export interface TypeHints extends Pick<DecodeFlags, 'bind' | 'tokensInput' | 'b
 }
 
 /** The model with ports of known types, where that can be had. */
-export function withTypes(model: SourceModel, flags: DecodeFlags, given: ShapesByName, offers: TypeHints['offers']): SourceModel {
+export function withTypes(
+  model: SourceModel,
+  flags: DecodeFlags,
+  given: ShapesByName,
+  offers: TypeHints['offers'],
+): SourceModel {
   return model.typed?.({ ...flags, given, offers }) ?? model;
 }
 
@@ -141,7 +146,23 @@ export interface RecognisedDecode {
 /** The outputs of an artifact whose source holds no loop of its own. */
 export function standardOutputs(pad: number): readonly OutputRule[] {
   return [
-    { kind: 'tokens', name: 'tokens', dtype: 'i64', withStart: false, columns: 'steps', unused: pad, layout: 'rows' },
-    { kind: 'length', name: 'length', dtype: 'i64', offset: 0, countsEnd: true, except: undefined, layout: 'rows' },
+    {
+      kind: 'tokens',
+      name: 'tokens',
+      dtype: 'i64',
+      withStart: false,
+      columns: 'steps',
+      unused: pad,
+      layout: 'rows',
+    },
+    {
+      kind: 'length',
+      name: 'length',
+      dtype: 'i64',
+      offset: 0,
+      countsEnd: true,
+      except: undefined,
+      layout: 'rows',
+    },
   ];
 }

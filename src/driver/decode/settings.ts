@@ -1,8 +1,9 @@
 // The generation settings of a Hugging Face folder: generation_config.json over config.json, as greedy decoding reads them.
 // Settings that change greedy output and are not built are refused by name; those that matter to sampling or beams alone
 // are not looked at.
-import { settingNotBuilt } from './refusals.js';
+
 import type { KnownGeneration } from './generation.js';
+import { settingNotBuilt } from './refusals.js';
 
 export type Config = Readonly<Record<string, unknown>>;
 
@@ -81,7 +82,9 @@ export class Settings {
   }
 
   malformed(name: string, value: unknown) {
-    return settingNotBuilt(`${name} is ${JSON.stringify(value)}, which is not understood`, { file: this.file });
+    return settingNotBuilt(`${name} is ${JSON.stringify(value)}, which is not understood`, {
+      file: this.file,
+    });
   }
 }
 
@@ -100,7 +103,11 @@ const DEFAULT_MAX_LENGTH = 20;
  * What the folder says of generation. `startLength` tokens stand before the first new one; `maxSteps` given on the command
  * line shifts what is forced at the end.
  */
-export function folderGeneration(settings: Settings, startLength: number, maxSteps: number | undefined): KnownGeneration {
+export function folderGeneration(
+  settings: Settings,
+  startLength: number,
+  maxSteps: number | undefined,
+): KnownGeneration {
   const eos = settings.ids('eos_token_id') ?? [];
   const newTokens = settings.count('max_new_tokens');
   const total = settings.count('max_length') ?? DEFAULT_MAX_LENGTH;
@@ -124,7 +131,8 @@ export function folderGeneration(settings: Settings, startLength: number, maxSte
 function idList(settings: Settings, name: string): readonly number[] {
   const value = settings.own(name);
   if (value === undefined) return [];
-  if (Array.isArray(value) && value.every((id) => Number.isSafeInteger(id))) return (value as number[]).filter((id) => id >= 0);
+  if (Array.isArray(value) && value.every((id) => Number.isSafeInteger(id)))
+    return (value as number[]).filter((id) => id >= 0);
   throw settings.malformed(name, value);
 }
 
@@ -132,7 +140,10 @@ function idList(settings: Settings, name: string): readonly number[] {
 function badWords(settings: Settings, eos: readonly number[]): readonly number[] {
   const value = settings.own('bad_words_ids');
   if (value === undefined) return [];
-  if (!Array.isArray(value) || !value.every((word) => Array.isArray(word) && word.length === 1 && Number.isSafeInteger(word[0])))
+  if (
+    !Array.isArray(value) ||
+    !value.every((word) => Array.isArray(word) && word.length === 1 && Number.isSafeInteger(word[0]))
+  )
     throw settingNotBuilt(`bad_words_ids ${JSON.stringify(value)} with words of several tokens is not built`);
   return (value as number[][]).map(([id = 0]) => id).filter((id) => !eos.includes(id));
 }
@@ -145,7 +156,8 @@ function forcedTokens(settings: Settings, startLength: number, steps: number): R
   if (Array.isArray(pairs)) {
     for (const pair of pairs as unknown[]) {
       const [at, token] = Array.isArray(pair) ? (pair as unknown[]) : [];
-      if (typeof at !== 'number' || typeof token !== 'number') throw settings.malformed('forced_decoder_ids', pairs);
+      if (typeof at !== 'number' || typeof token !== 'number')
+        throw settings.malformed('forced_decoder_ids', pairs);
       if (at >= startLength) forced.set(at - startLength, token);
     }
   }

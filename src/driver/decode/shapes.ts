@@ -15,15 +15,26 @@ export interface BoundInputs {
  * The types of a model's inputs. A batch dim left open becomes `batch`, where that is given.
  * @throws E2010 to E2013 as for any model, E2211 where --batch contradicts a shape
  */
-export function bindPorts(ports: readonly Port[], given: ShapesByName, file: string, batch: number | undefined): BoundInputs {
+export function bindPorts(
+  ports: readonly Port[],
+  given: ShapesByName,
+  file: string,
+  batch: number | undefined,
+): BoundInputs {
   const infos = ports.map(({ name, dtype, dims }) => ({
     name,
-    type: { kind: 'tensor' as const, dtype, dims: batch === undefined ? dims : withBatch(dims, ports, batch) },
+    type: {
+      kind: 'tensor' as const,
+      dtype,
+      dims: batch === undefined ? dims : withBatch(dims, ports, batch),
+    },
   }));
   const { types, diagnostics } = bindInputs(infos, { file, given, keepSymbolic: false });
   const bound = new Map(
     types.flatMap(({ name, form }) =>
-      form.kind === 'tensor' ? [[name, { dtype: form.type.dtype, shape: staticShape(form.type) ?? [] }] as const] : [],
+      form.kind === 'tensor'
+        ? [[name, { dtype: form.type.dtype, shape: staticShape(form.type) ?? [] }] as const]
+        : [],
     ),
   );
   const [first] = bound.values();
@@ -41,7 +52,9 @@ export function bindPorts(ports: readonly Port[], given: ShapesByName, file: str
 /** The first dim of the first input is the batch, and so is every dim of the same symbol. */
 function withBatch(dims: Port['dims'], ports: readonly Port[], batch: number): Port['dims'] {
   const symbol = ports[0]?.dims?.[0];
-  return dims?.map((d, axis) => ((axis === 0 && d === undefined) || (typeof d === 'string' && d === symbol) ? batch : d));
+  return dims?.map((d, axis) =>
+    (axis === 0 && d === undefined) || (typeof d === 'string' && d === symbol) ? batch : d,
+  );
 }
 
 /** Values of symbols, learned from shapes that are known. */

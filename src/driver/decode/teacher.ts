@@ -1,27 +1,51 @@
 // A teacher-forced graph, (inputs, tokens) -> scores of every token, to a prefix source. What does not depend on the tokens is
 // the prologue: the graph is made at some numbers of tokens, and where values that do depend on them meet values that do
 // not, it is cut. Cuts at different numbers of tokens are matched by what is computed there.
-import { constantOf, type Graph, type Value } from '../../ir/graph.js';
+
 import { Emitter } from '../../frontend/onnx/emit.js';
+import { constantOf, type Graph, type Value } from '../../ir/graph.js';
 import type { Generation } from '../../passes/decode/model.js';
 import { buildable, type Front, type PrefixParts, prefixSource } from './build-source.js';
 import { findScores, findTokens } from './find-ports.js';
 import { generation } from './generation.js';
-import { buildGraph, copyPart, dependents, named } from './graph-parts.js';
-import { inputUnbound, scoresNotFound, unknownName } from './refusals.js';
-import { type DecodeFlags, type Port, type RecognisedDecode, type ShapedType, type SourceModel, standardOutputs, withTypes } from './request.js';
+import { buildGraph, copyPart, dependents, followFrom, named } from './graph-parts.js';
+import { inputUnbound, lengthNotBuildable, scoresNotFound, unknownName } from './refusals.js';
+import {
+  type DecodeFlags,
+  type Port,
+  type RecognisedDecode,
+  type ShapedType,
+  type SourceModel,
+  standardOutputs,
+  withTypes,
+} from './request.js';
 import { bindPorts } from './shapes.js';
 import { ValueKeys } from './value-keys.js';
-import { decoderGraph, type Feed, outputValue, rowAt, scoreValue, type Surroundings, tokensAs, type WiredDecoder } from './wired-decoder.js';
+import {
+  decoderGraph,
+  type Feed,
+  outputValue,
+  rowAt,
+  type Surroundings,
+  scoreValue,
+  tokensAs,
+  type WiredDecoder,
+} from './wired-decoder.js';
 
 /** @throws E2010 to E2013, E2211, E4201 to E4203, E4205, E4208 */
 export function recogniseTeacher(source: SourceModel, flags: DecodeFlags): RecognisedDecode {
   const model = withTypes(source, flags, flags.inputShapes, []);
   const bound = boundFeeds(model, flags);
-  const tokens = findTokens(model, model.inputs.filter(({ name }) => !bound.has(name)), flags.tokensInput);
+  const tokens = findTokens(
+    model,
+    model.inputs.filter(({ name }) => !bound.has(name)),
+    flags.tokensInput,
+  );
   const own = model.inputs.filter((port) => port !== tokens && !bound.has(port.name));
   refuseMasks(own, tokens, model.file);
-  const shapes = new Map([...flags.inputShapes].map(([key, value]) => [nameOfKey(model, key), value] as const));
+  const shapes = new Map(
+    [...flags.inputShapes].map(([key, value]) => [nameOfKey(model, key), value] as const),
+  );
   const { types, diagnostics } = bindPorts(own, withoutKey(shapes, tokens.name), model.file, flags.batch);
   const [first] = types.values();
   const batch = first?.shape[0] ?? 1;
@@ -118,7 +142,8 @@ function splitTeacher({ model, tokens, own, bound, generation: { batch, pad } }:
   });
   const probe = samples.at(-1) ?? { length: 2, graph: graphAt(2) };
   const scores = findScores(model, probe.graph, batch, probe.length, () => false);
-  const place = (graph: Graph, name: string) => graph.body.params[model.inputs.findIndex((port) => port.name === name)];
+  const place = (graph: Graph, name: string) =>
+    graph.body.params[model.inputs.findIndex((port) => port.name === name)];
   const keys = new ValueKeys();
   const cuts = new Map<number, CutValue>();
   for (const { graph } of samples) {
@@ -145,7 +170,10 @@ function splitTeacher({ model, tokens, own, bound, generation: { batch, pad } }:
     const numbers = keys.of(graph);
     const kept = order.filter((_, i) => keep(i));
     const types = kept.map((key) => cuts.get(key)?.value.type).filter((type) => type !== undefined);
-    const params = [named('tokens', 'i64', [batch, length]), ...types.map((type, i) => ({ name: `context.${i}`, type }))];
+    const params = [
+      named('tokens', 'i64', [batch, length]),
+      ...types.map((type, i) => ({ name: `context.${i}`, type })),
+    ];
     return buildGraph(`${graph.name}.${length}`, params, (b, [tokenRows, ...context]) => {
       const e = new Emitter(b);
       const input = place(graph, tokens.name);
@@ -154,10 +182,17 @@ function splitTeacher({ model, tokens, own, bound, generation: { batch, pad } }:
         const param = context[kept.indexOf(key)];
         if (param !== undefined) known.set(v, param);
       }
-      if (input !== undefined && tokenRows !== undefined) known.set(input, tokensAs(e, tokenRows, input, pad));
+      if (input !== undefined && tokenRows !== undefined)
+        known.set(input, tokensAs(e, tokenRows, input, pad));
       const scored = scoreValue(outputValue(graph, scores));
+      if (scored !== undefined && !followFrom(known, [scored]))
+        throw lengthNotBuildable(
+          `at ${length} tokens the graph reads its inputs in another way than at others`,
+          { file: model.file },
+        );
       const [made] = scored === undefined ? [] : copyPart(b, graph, known, [scored]);
-      if (made === undefined) throw scoresNotFound(`the graph has no scores '${scores}'`, { file: model.file });
+      if (made === undefined)
+        throw scoresNotFound(`the graph has no scores '${scores}'`, { file: model.file });
       return [['scores', rowAt(e, made, { batch, tokens: length, past: 0 }, position, model.file)] as const];
     });
   };

@@ -1,9 +1,10 @@
 // The decoding loop of a TorchScript archive as a LoopSite. The frontend takes the loop apart; here only lists that get one
 // more tensor an iteration are made one leaf each, their elements stacked along a new first axis, so that a list of tokens
 // is a buffer that grows like any other.
-import type { TorchArchive } from '../../frontend/torchscript/archive/read.js';
-import { type LoopSite as TorchSite, openLoop } from '../../frontend/torchscript/loop-site.js';
+
 import { Emitter } from '../../frontend/onnx/emit.js';
+import type { TorchArchive } from '../../frontend/torchscript/archive/read.js';
+import { openLoop, type LoopSite as TorchSite } from '../../frontend/torchscript/loop-site.js';
 import type { Graph, Value } from '../../ir/graph.js';
 import { staticShape, type TensorType, tensorType } from '../../ir/type.js';
 import { applyGraph, buildGraph, type Named } from './graph-parts.js';
@@ -15,7 +16,11 @@ import type { ShapesByName } from './request.js';
  * The first loop of `forward` that the importer cannot unroll; undefined where there is none.
  * @throws what importing throws; E4206 for a list whose elements have different types
  */
-export function torchLoopSite(archive: TorchArchive, file: string, inputShapes: ShapesByName): LoopSite | undefined {
+export function torchLoopSite(
+  archive: TorchArchive,
+  file: string,
+  inputShapes: ShapesByName,
+): LoopSite | undefined {
   const site = openLoop(archive, { file, inputShapes });
   return site === undefined ? undefined : new StackedSite(site, file);
 }
@@ -49,17 +54,24 @@ class StackedSite implements LoopSite {
   }
 
   epilogue(count: number): LoopPart {
-    return this.overStacks(this.site.epilogue(count), (list) => list.first + count, () => []);
+    return this.overStacks(
+      this.site.epilogue(count),
+      (list) => list.first + count,
+      () => [],
+    );
   }
 
   /** The state at the head of the loop: the elements that lists begin with are results of their stacks only. */
   private stackedStart(part: LoopPart): LoopPart {
-    const elementOf = (name: string): GrowingList | undefined => this.lists.find((list) => indexIn(list, name) !== undefined);
+    const elementOf = (name: string): GrowingList | undefined =>
+      this.lists.find((list) => indexIn(list, name) !== undefined);
     const kept = part.outputs.flatMap((name, i) => (elementOf(name) === undefined ? [i] : []));
     const outputs = [...this.lists.map(({ name }) => name), ...kept.map((i) => part.outputs[i] ?? '')];
     const graph = rebuilt(part.graph, part.graph.body.params, (e, given) => {
       const results = applyGraph(e.builder, part.graph, given);
-      const stacks = this.lists.map((list) => this.stack(e, list, (k) => results[part.outputs.indexOf(`${list.name}.${k}`)]));
+      const stacks = this.lists.map((list) =>
+        this.stack(e, list, (k) => results[part.outputs.indexOf(`${list.name}.${k}`)]),
+      );
       const values = [...stacks, ...kept.map((i) => results[i] as Value)];
       return values.map((v, i) => [outputs[i] ?? '', v] as const);
     });
@@ -71,27 +83,36 @@ class StackedSite implements LoopSite {
     if (list.first === 0) return e.filled(list.element.dtype, [0, ...shape], 0);
     const elements = Array.from({ length: list.first }, (_, k) => {
       const element = elementAt(k);
-      if (element === undefined || staticShape(element.type)?.join() !== shape.join()) throw this.uneven(list);
+      if (element === undefined || staticShape(element.type)?.join() !== shape.join())
+        throw this.uneven(list);
       return e.reshape(element, [1, ...shape]);
     });
     return e.concat(elements, 0);
   }
 
   private uneven({ name }: GrowingList): Error {
-    return loopNotUnderstood(`the elements of the list '${name}' have different shapes`, { file: this.file }, 'Known are lists that get one tensor of the same shape in each iteration.');
+    return loopNotUnderstood(
+      `the list '${name}' does not get one tensor of the same shape in each iteration`,
+      { file: this.file },
+      'Lists may grow by one tensor an iteration, such as the tokens chosen.',
+    );
   }
 
   private stackedStep(t: number): LoopStep {
     const step = this.site.step(t);
     const { lists } = this;
     const isNew = (name: string) => lists.some((list) => name === `${list.name}.${list.first + t}`);
-    const made = this.overStacks(step, (list) => list.first + t, (e, results, stacks) =>
-      lists.map((list, i) => {
-        const element = results[step.outputs.indexOf(`${list.name}.${list.first + t}`)];
-        const shape = staticShape(list.element) ?? [];
-        if (element === undefined || staticShape(element.type)?.join() !== shape.join()) throw this.uneven(list);
-        return [list.name, e.concat([stacks[i] as Value, e.reshape(element, [1, ...shape])], 0)] as const;
-      }),
+    const made = this.overStacks(
+      step,
+      (list) => list.first + t,
+      (e, results, stacks) =>
+        lists.map((list, i) => {
+          const element = results[step.outputs.indexOf(`${list.name}.${list.first + t}`)];
+          const shape = staticShape(list.element) ?? [];
+          if (element === undefined || staticShape(element.type)?.join() !== shape.join())
+            throw this.uneven(list);
+          return [list.name, e.concat([stacks[i] as Value, e.reshape(element, [1, ...shape])], 0)] as const;
+        }),
       isNew,
     );
     const carried = [...step.carried].filter((name) => made.inputs.includes(name));
@@ -102,7 +123,11 @@ class StackedSite implements LoopSite {
   private overStacks(
     part: LoopPart,
     lengthOf: (list: GrowingList) => number,
-    more: (e: Emitter, results: readonly Value[], stacks: readonly Value[]) => readonly (readonly [string, Value])[],
+    more: (
+      e: Emitter,
+      results: readonly Value[],
+      stacks: readonly Value[],
+    ) => readonly (readonly [string, Value])[],
     isLeft: (name: string) => boolean = () => false,
   ): LoopPart {
     const { lists } = this;
@@ -112,10 +137,12 @@ class StackedSite implements LoopSite {
       return own === undefined ? undefined : { list, index: indexIn(own, name) ?? 0 };
     };
     const plain = part.inputs.flatMap((name, i) => (placeOf(name) === undefined ? [i] : []));
-    const stackParams = lists.map((list): Named => ({
-      name: list.name,
-      type: tensorType(list.element.dtype, [lengthOf(list), ...list.element.shape]),
-    }));
+    const stackParams = lists.map(
+      (list): Named => ({
+        name: list.name,
+        type: tensorType(list.element.dtype, [lengthOf(list), ...list.element.shape]),
+      }),
+    );
     const params = [...plain.map((i) => part.graph.body.params[i] as Value), ...stackParams];
     const outputs: string[] = [];
     const graph = rebuilt(part.graph, params, (e, given) => {
@@ -123,10 +150,14 @@ class StackedSite implements LoopSite {
       const args = part.inputs.map((name, i) => {
         const place = placeOf(name);
         const stack = place && stacks[place.list];
-        return place === undefined || stack === undefined ? (given[plain.indexOf(i)] as Value) : e.pick(stack, 0, place.index);
+        return place === undefined || stack === undefined
+          ? (given[plain.indexOf(i)] as Value)
+          : e.pick(stack, 0, place.index);
       });
       const results = applyGraph(e.builder, part.graph, args);
-      const kept = part.outputs.flatMap((name, i) => (isLeft(name) ? [] : [[name, results[i] as Value] as const]));
+      const kept = part.outputs.flatMap((name, i) =>
+        isLeft(name) ? [] : [[name, results[i] as Value] as const],
+      );
       const all = [...kept, ...more(e, results, stacks)];
       outputs.push(...all.map(([name]) => name));
       return all;
@@ -135,7 +166,11 @@ class StackedSite implements LoopSite {
   }
 }
 
-function rebuilt(graph: Graph, params: readonly Named[], make: (e: Emitter, given: readonly Value[]) => readonly (readonly [string, Value])[]): Graph {
+function rebuilt(
+  graph: Graph,
+  params: readonly Named[],
+  make: (e: Emitter, given: readonly Value[]) => readonly (readonly [string, Value])[],
+): Graph {
   return buildGraph(
     graph.name,
     params.map(({ name, type }) => ({ name, type })),

@@ -2,10 +2,10 @@
 // inputs: what they are is found from the example inputs that tracing keeps, or by building the model with the tensors at hand
 // in the places where it takes them. An input is integer where its use says so.
 import type { HostTensor } from '../../base/tensor.js';
-import { constantOf, type Graph, type Value } from '../../ir/graph.js';
 import type { TorchArchive } from '../../frontend/torchscript/archive/read.js';
-import { type ImportedModel, importTorchScript, type InputShape } from '../../frontend/torchscript/import.js';
+import { type ImportedModel, type InputShape, importTorchScript } from '../../frontend/torchscript/import.js';
 import { type Argument, forwardArguments } from '../../frontend/torchscript/signature.js';
+import type { Graph, Value } from '../../ir/graph.js';
 import { buildable } from './build-source.js';
 import { applyGraph, buildGraph, constantValue } from './graph-parts.js';
 import { inputUnbound } from './refusals.js';
@@ -13,10 +13,13 @@ import type { DeclaredDim, Port, ShapedType, SourceModel, TypeHints } from './re
 
 export function torchSource(archive: TorchArchive, file: string): SourceModel {
   const args = forwardArguments(archive);
-  const load = (inputShapes: ReadonlyMap<string, InputShape>) => importTorchScript(archive, { file, inputShapes });
+  const load = (inputShapes: ReadonlyMap<string, InputShape>) =>
+    importTorchScript(archive, { file, inputShapes });
   const source: SourceModel = {
     file,
-    inputs: args.filter(({ optional }) => !optional).map(({ name, example }) => port(name, example?.dtype, openDims(example?.shape))),
+    inputs: args
+      .filter(({ optional }) => !optional)
+      .map(({ name, example }) => port(name, example?.dtype, openDims(example?.shape))),
     outputs: [],
     graphAt: (types, values) => withValues(load(types).graph, values),
     typed: (hints) => ({ file, graphAt: source.graphAt, ...portsOf(args, hints, load, file) }),
@@ -50,7 +53,8 @@ function portsOf(args: readonly Argument[], hints: TypeHints, load: Load, file: 
   const named = (name: string): boolean =>
     given.has(name) || hints.bind.some((pair) => pair.includes(name)) || name === tokensName(args, hints);
   const wanted = args.filter(({ name, optional }) => !optional || named(name));
-  if (wanted.every(({ name, type }) => given.has(name) || type !== 'Tensor')) return declared(load(hints.given), (_, v) => openDims(shapeOf(v)));
+  if (wanted.every(({ name, type }) => given.has(name) || type !== 'Tensor'))
+    return declared(load(hints.given), (_, v) => openDims(shapeOf(v)));
   if (wanted.every(({ example }) => example !== undefined)) {
     const examples = new Map(wanted.map(({ name, example }) => [name, example as ShapedType] as const));
     return declared(load(examples), (_, v) => openDims(shapeOf(v)));
@@ -59,7 +63,12 @@ function portsOf(args: readonly Argument[], hints: TypeHints, load: Load, file: 
 }
 
 function byName(args: readonly Argument[], given: TypeHints['given']): ReadonlyMap<string, InputShape> {
-  return new Map([...given].map(([key, shape]) => [args.some(({ name }) => name === key) ? key : (args[Number(key)]?.name ?? key), shape]));
+  return new Map(
+    [...given].map(([key, shape]) => [
+      args.some(({ name }) => name === key) ? key : (args[Number(key)]?.name ?? key),
+      shape,
+    ]),
+  );
 }
 
 function tokensName(args: readonly Argument[], { tokensInput }: TypeHints): string | undefined {
@@ -68,7 +77,10 @@ function tokensName(args: readonly Argument[], { tokensInput }: TypeHints): stri
 
 const shapeOf = (v: Value): readonly number[] => v.type.shape.map(Number);
 
-function declared({ graph, inputNames }: ImportedModel, dimsOf: (name: string, v: Value) => Port['dims']): Ports {
+function declared(
+  { graph, inputNames }: ImportedModel,
+  dimsOf: (name: string, v: Value) => Port['dims'],
+): Ports {
   const inputs = inputNames.flatMap((name, i) => {
     const v = graph.body.params[i];
     return v === undefined ? [] : [port(name, v.type.dtype, dimsOf(name, v))];
@@ -81,23 +93,32 @@ function declared({ graph, inputNames }: ImportedModel, dimsOf: (name: string, v
 }
 
 /** What tokens look like in a decoder, the first that builds: rows of any length, one token a row, one token a row without an axis for it. */
-const TOKEN_FORMS: readonly { readonly columns: readonly number[]; readonly dims: readonly DeclaredDim[] }[] = [
-  { columns: [2], dims: [undefined, 'tokens'] },
-  { columns: [1], dims: [undefined, 1] },
-  { columns: [], dims: [undefined] },
-];
+const TOKEN_FORMS: readonly { readonly columns: readonly number[]; readonly dims: readonly DeclaredDim[] }[] =
+  [
+    { columns: [2], dims: [undefined, 'tokens'] },
+    { columns: [1], dims: [undefined, 1] },
+    { columns: [], dims: [undefined] },
+  ];
 
 /** Arrangements tried before a model is given up. */
 const MOST_TRIALS = 120;
 
 /** Builds the model with the tensors at hand in its places, in every arrangement until one fits, tokens in the places left over. */
-function tried(args: readonly Argument[], given: ReadonlyMap<string, InputShape>, hints: TypeHints, load: Load, file: string): Ports {
+function tried(
+  args: readonly Argument[],
+  given: ReadonlyMap<string, InputShape>,
+  hints: TypeHints,
+  load: Load,
+  file: string,
+): Ports {
   const batch = hints.batch ?? [...given.values(), ...hints.offers][0]?.shape[0] ?? 1;
   let trials = 0;
   for (const places of arrangements(args, given, hints)) {
     for (const { columns, dims } of TOKEN_FORMS) {
       if (trials++ === MOST_TRIALS) break;
-      const shapes = new Map(args.map(({ name }) => [name, places.get(name) ?? { shape: [batch, ...columns] }] as const));
+      const shapes = new Map(
+        args.map(({ name }) => [name, places.get(name) ?? { shape: [batch, ...columns] }] as const),
+      );
       let model: ImportedModel | undefined;
       buildable(() => {
         model = load(shapes);
@@ -105,7 +126,9 @@ function tried(args: readonly Argument[], given: ReadonlyMap<string, InputShape>
       });
       if (model === undefined || !takesTokens(model, places)) continue;
       const found = model;
-      return declared(found, (name, v) => (given.has(name) ? openDims(shapeOf(v)) : places.has(name) ? shapeOf(v) : dims));
+      return declared(found, (name, v) =>
+        given.has(name) ? openDims(shapeOf(v)) : places.has(name) ? shapeOf(v) : dims,
+      );
     }
   }
   if (hints.offers.length === 0) load(hints.given);
@@ -119,14 +142,24 @@ function tried(args: readonly Argument[], given: ReadonlyMap<string, InputShape>
 /** Whether an input that no tensor at hand went into is integer by its use. */
 function takesTokens({ graph, inputNames }: ImportedModel, places: ReadonlyMap<string, InputShape>): boolean {
   return graph.body.params.some(
-    (v, i) => !places.has(inputNames[i] ?? '') && (v.type.dtype === 'i64' || v.type.dtype === 'i32') && constantOf(v) === undefined,
+    (v, i) =>
+      !places.has(inputNames[i] ?? '') &&
+      (v.type.dtype === 'i64' || v.type.dtype === 'i32'),
   );
 }
 
 /** Tensors for the inputs, at least one input left for the tokens; those that are used most come first. */
-function* arrangements(args: readonly Argument[], given: ReadonlyMap<string, InputShape>, hints: TypeHints): Generator<ReadonlyMap<string, InputShape>> {
+function* arrangements(
+  args: readonly Argument[],
+  given: ReadonlyMap<string, InputShape>,
+  hints: TypeHints,
+): Generator<ReadonlyMap<string, InputShape>> {
   const tokens = tokensName(args, hints);
-  function* from(i: number, places: ReadonlyMap<string, InputShape>, left: readonly TypeHints['offers'][number][]): Generator<ReadonlyMap<string, InputShape>> {
+  function* from(
+    i: number,
+    places: ReadonlyMap<string, InputShape>,
+    left: readonly TypeHints['offers'][number][],
+  ): Generator<ReadonlyMap<string, InputShape>> {
     const arg = args[i];
     if (arg === undefined) {
       if (places.size < args.length) yield places;
@@ -142,10 +175,17 @@ function* arrangements(args: readonly Argument[], given: ReadonlyMap<string, Inp
     }
     if (name !== tokens && !isCounted) {
       const fitting = bound === undefined ? left : left.filter((offer) => offer.name === bound);
-      const ordered = [...fitting.filter((offer) => offer.name === name), ...fitting.filter((offer) => offer.name !== name)];
+      const ordered = [
+        ...fitting.filter((offer) => offer.name === name),
+        ...fitting.filter((offer) => offer.name !== name),
+      ];
       for (const offer of ordered) {
         const { dtype, shape } = offer;
-        yield* from(i + 1, new Map([...places, [name, { dtype, shape }]]), left.filter((one) => one !== offer));
+        yield* from(
+          i + 1,
+          new Map([...places, [name, { dtype, shape }]]),
+          left.filter((one) => one !== offer),
+        );
       }
       if (bound !== undefined) return;
     }

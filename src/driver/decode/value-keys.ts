@@ -15,7 +15,8 @@ export class ValueKeys {
   /** Numbers of these values of a graph (all of them must be needed: the walk is over the whole graph). */
   of(graph: Graph): ReadonlyMap<Value, number> {
     const keys = new Map<Value, number>();
-    for (const [i, param] of graph.body.params.entries()) keys.set(param, this.number(`param ${i} ${formatType(param.type)}`));
+    for (const [i, param] of graph.body.params.entries())
+      keys.set(param, this.number(`param ${i} ${formatType(param.type)}`));
     const keyOf = (v: Value): number => {
       const known = keys.get(v);
       if (known !== undefined) return known;
@@ -26,7 +27,8 @@ export class ValueKeys {
       const text = `${node.op} ${JSON.stringify(node.attrs)} ${node.inputs.map(keyOf).join(' ')}`;
       // Regions hold nodes of their own: such a node equals only itself.
       const own = node.regions.length > 0 ? `${text} region ${this.numbers.size}` : text;
-      for (const [i, v] of node.outputs.entries()) keys.set(v, this.number(`${own} ${i} ${formatType(v.type)}`));
+      for (const [i, v] of node.outputs.entries())
+        keys.set(v, this.number(`${own} ${i} ${formatType(v.type)}`));
     }
     return keys;
   }
@@ -38,7 +40,8 @@ export class ValueKeys {
   }
 
   private constant(c: Constant): number {
-    const known = this.constants.get(c) ?? this.number(`constant ${c.dtype} ${c.shape.join(',')} ${this.recipe(c)}`);
+    const known =
+      this.constants.get(c) ?? this.number(`constant ${c.dtype} ${c.shape.join(',')} ${this.recipe(c)}`);
     this.constants.set(c, known);
     return known;
   }

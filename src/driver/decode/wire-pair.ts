@@ -3,11 +3,18 @@
 import type { Graph } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
 import { findScores, findTokens, looksLikeTokens } from './find-ports.js';
-import { type Offer, type Pairing, fits, pairUp, symbolsOfPorts } from './pairing.js';
+import { fits, type Offer, type Pairing, pairUp, symbolsOfPorts } from './pairing.js';
 import { inputUnbound, pairingAmbiguous, unknownName } from './refusals.js';
 import type { DecodeFlags, Port, ShapedType, SourceModel } from './request.js';
 import { Symbols } from './shapes.js';
-import { decoderGraph, type Feed, type StateSlot, stateShape, type Surroundings, type WiredDecoder } from './wired-decoder.js';
+import {
+  decoderGraph,
+  type Feed,
+  type StateSlot,
+  type Surroundings,
+  stateShape,
+  type WiredDecoder,
+} from './wired-decoder.js';
 
 /** Where a tensor that the decoder takes comes from. */
 export interface ContextSource extends ShapedType {
@@ -37,7 +44,9 @@ export function offersOf(model: SourceModel, graph: Graph): readonly Offer[] {
   return model.outputs.flatMap((port, i) => {
     const value = graph.body.results[i];
     const shape = value === undefined ? undefined : staticShape(value.type);
-    return value === undefined || shape === undefined ? [] : [{ port, type: { dtype: value.type.dtype, shape } }];
+    return value === undefined || shape === undefined
+      ? []
+      : [{ port, type: { dtype: value.type.dtype, shape } }];
   });
 }
 
@@ -45,12 +54,18 @@ export function offersOf(model: SourceModel, graph: Graph): readonly Offer[] {
 function boundInputs(model: SourceModel, flags: DecodeFlags): Map<string, Feed> {
   const feeds = new Map<string, Feed>();
   for (const [name, what] of flags.bind)
-    if ((what === 'ones' || what === 'count') && model.inputs.some((port) => port.name === name)) feeds.set(name, { kind: what });
+    if ((what === 'ones' || what === 'count') && model.inputs.some((port) => port.name === name))
+      feeds.set(name, { kind: what });
   return feeds;
 }
 
 /** Pairs of `--bind` that are no ones or positions, checked against the decoder's inputs. */
-function explicitPairs(flags: DecodeFlags, decoders: readonly SourceModel[], sources: ReadonlyMap<string, unknown>, file: string): ReadonlyMap<string, string> {
+function explicitPairs(
+  flags: DecodeFlags,
+  decoders: readonly SourceModel[],
+  sources: ReadonlyMap<string, unknown>,
+  file: string,
+): ReadonlyMap<string, string> {
   const inputs = decoders.flatMap((model) => model.inputs.map(({ name }) => name));
   const pairs = new Map<string, string>();
   for (const [from, to] of flags.bind) {
@@ -71,18 +86,25 @@ export function encoderSources({ model, types, graph }: EncoderSide): Map<string
     const type = types.get(name);
     if (type !== undefined) sources.set(name, { name, ...type, from: 'encoder input' });
   }
-  for (const { port, type } of offersOf(model, graph)) sources.set(port.name, { name: port.name, ...type, from: 'encoder output' });
+  for (const { port, type } of offersOf(model, graph))
+    sources.set(port.name, { name: port.name, ...type, from: 'encoder output' });
   return sources;
 }
 
 /** Pairs decoder inputs with offers: by declarations, then by sizes; E4204 where several pairings fit. */
-function pairWithOffers(needs: readonly Port[], offers: readonly Offer[], from: SourceModel, file: string): ReadonlyMap<Port, Offer> {
+function pairWithOffers(
+  needs: readonly Port[],
+  offers: readonly Offer[],
+  from: SourceModel,
+  file: string,
+): ReadonlyMap<Port, Offer> {
   const symbols = symbolsOfPorts(from.inputs);
   const found = new Map<Port, Offer>();
   for (const how of ['symbolic', 'sizes'] as const) {
     const taken = new Set(found.values());
     const left = needs.filter((need) => !found.has(need));
-    const candidates = (need: Port) => offers.filter((offer) => !taken.has(offer) && fits(offer, need, symbols, how));
+    const candidates = (need: Port) =>
+      offers.filter((offer) => !taken.has(offer) && fits(offer, need, symbols, how));
     const pairing = pairUp<Port, Offer>(left, candidates, nameOf);
     refuseUndecided(pairing, nameOf, file, '--bind ENC_OUT=DEC_IN', (need, offer) => `${offer}=${need}`);
     for (const [need, offer] of pairing.pairs) found.set(need, offer);
@@ -101,7 +123,9 @@ function refuseUndecided<N, O>(
 ): void {
   const [first] = undecided;
   if (first === undefined) return;
-  const all = [...undecided].flatMap(([need, offers]) => offers.map((offer) => write(name(need), name(offer))));
+  const all = [...undecided].flatMap(([need, offers]) =>
+    offers.map((offer) => write(name(need), name(offer))),
+  );
   throw pairingAmbiguous(
     `several pairings of tensors fit by type and shape, and names do not tell: ${all.join(', ')}`,
     { file },
@@ -162,7 +186,12 @@ function sameDeclaration(a: Port, b: Port): boolean {
 }
 
 /** Tokens are among what is left when the encoder's own inputs are set aside, where that leaves something like them. */
-function tokensOf(decoder: SourceModel, encoder: SourceModel, flags: DecodeFlags, bound: ReadonlyMap<string, Feed>): Port {
+function tokensOf(
+  decoder: SourceModel,
+  encoder: SourceModel,
+  flags: DecodeFlags,
+  bound: ReadonlyMap<string, Feed>,
+): Port {
   const free = decoder.inputs.filter(({ name }) => !bound.has(name));
   const own = free.filter((need) => !encoder.inputs.some((port) => sameDeclaration(port, need)));
   return findTokens(decoder, own.some(looksLikeTokens) ? own : free, flags.tokensInput);
@@ -194,168 +223,4 @@ export function wireLater(
   const needed = feedFromEncoder(later, tokens, encoder, flags, explicit, [{ offers, model: first.model }]);
   const probe = new Map(needed.context.map((source, i) => [i, source] as const));
   return withStates(later, tokens, needed, encoder.batch, flags, probe);
-}
-
-/** Tokens in the states while shapes are compared: a number that other dims seldom have. */
-export const PROBE = 3;
-
-/** Finds the carried states and the scores of a decoder whose other inputs are known. */
-function withStates(
-  decoder: SourceModel,
-  tokens: Port,
-  needed: Needed,
-  batch: number,
-  flags: DecodeFlags,
-  probed: ReadonlyMap<number, ContextSource>,
-): WiredPair {
-  const { file } = decoder;
-  const feeds = new Map(needed.feeds);
-  const open = openStates(decoder, needed, batch);
-  for (const [i, { port }] of open.entries()) feeds.set(port.name, { kind: 'state', index: i });
-  const isStep = open.length > 0 || probed.size > 0;
-  const length = typeof tokens.dims?.[1] === 'number' || tokens.dims?.length === 1 || isStep ? 1 : 2;
-  const around: Surroundings = { context: needed.context, states: open.map(({ slot }) => slot) };
-  const draft: WiredDecoder = { model: decoder, feeds, scores: '', stateOutputs: [] };
-  const graph = decoderGraph(draft, { batch, tokens: length, past: PROBE }, around);
-  const states = pairStates(decoder, graph, needed, open, flags, length);
-  const scores = findScores(decoder, graph, batch, length, (name) => [...states.values()].some((out) => out.port.name === name));
-  const unfed = open.filter(({ port }) => !states.has(port)).map(({ port }) => port.name);
-  if (unfed.length > 0) throw unbound(unfed, file);
-  return arrange(decoder, needed, open, states, scores, tokens);
-}
-
-interface OpenState {
-  readonly port: Port;
-  readonly slot: StateSlot;
-}
-
-/** Inputs that only a carried state can give: their shapes, from symbols that are known; one open dim counts the tokens. */
-function openStates(decoder: SourceModel, { feeds, context, open }: Needed, batch: number): readonly OpenState[] {
-  const symbols = new Symbols();
-  for (const port of decoder.inputs) {
-    const feed = feeds.get(port.name);
-    const source = feed?.kind === 'context' ? context[feed.index] : undefined;
-    if (source !== undefined) symbols.learn(port.dims, source.shape);
-    if (feed?.kind === 'tokens') symbols.learn(port.dims?.slice(0, 1), [batch]);
-  }
-  return open.map((port) => {
-    const { dims, dtype } = port;
-    if (dims === undefined || dtype === undefined) throw unbound([port.name], decoder.file);
-    const sizes = dims.map((d, axis) => symbols.value(d) ?? (axis === 0 && d === undefined ? batch : undefined));
-    const unknown = sizes.flatMap((size, axis) => (size === undefined ? [axis] : []));
-    const [tokenAxis] = unknown;
-    if (unknown.length > 1) throw unbound([port.name], decoder.file);
-    const shape = sizes.map((size) => size ?? 0);
-    return { port, slot: { name: port.name, dtype, shape, tokenAxis } };
-  });
-}
-
-function unbound(names: readonly string[], file: string) {
-  const list = names.map((name) => `'${name}'`).join(', ');
-  return inputUnbound(
-    `nothing gives the decoder's input${names.length > 1 ? 's' : ''} ${list}`,
-    { file },
-    'Say what it is: --bind ENC_OUT=DEC_IN, --bind NAME=ones (a mask that hides nothing), --bind NAME=count (the running position), or --state DEC_IN=DEC_OUT.',
-  );
-}
-
-/** Which decoder output is which input of the next step. */
-function pairStates(
-  decoder: SourceModel,
-  graph: Graph,
-  { feeds, context }: Needed,
-  open: readonly OpenState[],
-  flags: DecodeFlags,
-  tokens: number,
-): ReadonlyMap<Port, Offer> {
-  const given = new Map<Port, Offer>();
-  const offers = offersOf(decoder, graph).filter(({ port }) => !passesThrough(decoder, graph, port));
-  for (const [input, output] of flags.state) {
-    const port = decoder.inputs.find(({ name }) => name === input);
-    const offer = offers.find(({ port: out }) => out.name === output);
-    if (port === undefined) throw unknownName('--state', input, decoder.inputs.map(({ name }) => name), decoder.file);
-    if (offer === undefined) throw unknownName('--state', output, decoder.outputs.map(({ name }) => name), decoder.file);
-    given.set(port, offer);
-  }
-  const taken = new Set(given.values());
-  const typeOf = (port: Port): ShapedType | undefined => {
-    const feed = feeds.get(port.name);
-    if (feed?.kind === 'context') return context[feed.index];
-    const state = open.find((one) => one.port === port);
-    return state && { dtype: state.slot.dtype, shape: stateShape(state.slot, PROBE) };
-  };
-  const inputs = decoder.inputs.filter((port) => !given.has(port) && typeOf(port) !== undefined);
-  const fit = (offer: Offer, port: Port): boolean => {
-    const before = typeOf(port);
-    return before !== undefined && follows(before, offer.type, port, offer.port, tokens);
-  };
-  const rest = offers.filter((offer) => !taken.has(offer));
-  const pairing = pairUp<Offer, Port>(rest, (offer) => inputs.filter((port) => fit(offer, port)), nameOf);
-  refuseUndecided(pairing, nameOf, decoder.file, '--state DEC_IN=DEC_OUT', (offer, port) => `${port}=${offer}`);
-  for (const [offer, port] of pairing.pairs) given.set(port, offer);
-  return given;
-}
-
-function passesThrough({ outputs }: SourceModel, graph: Graph, port: Port): boolean {
-  const value = graph.body.results[outputs.indexOf(port)];
-  return value !== undefined && graph.body.params.includes(value);
-}
-
-/** Whether a tensor of type `after` can be the next step's `before`: the same, but for one open axis that grew by the tokens. */
-function follows(before: ShapedType, after: ShapedType, input: Port, output: Port, tokens: number): boolean {
-  if (before.dtype !== after.dtype || before.shape.length !== after.shape.length) return false;
-  const grown = before.shape.flatMap((dim, axis) => (dim === after.shape[axis] ? [] : [axis]));
-  const [axis] = grown;
-  const fixedAgree = (input.dims ?? []).every((d, i) => typeof d === 'number' || typeof output.dims?.[i] !== 'number');
-  if (axis === undefined) return fixedAgree;
-  const isOpen = typeof input.dims?.[axis] !== 'number';
-  return grown.length === 1 && isOpen && after.shape[axis] === (before.shape[axis] ?? 0) + tokens;
-}
-
-/** Context and states apart, states that start from the encoder with the context that they start from. */
-function arrange(
-  decoder: SourceModel,
-  needed: Needed,
-  open: readonly OpenState[],
-  outputs: ReadonlyMap<Port, Offer>,
-  scores: string,
-  tokens: Port,
-): WiredPair {
-  const feeds = new Map<string, Feed>();
-  const context: ContextSource[] = [];
-  const states: StateSlot[] = [];
-  const starts: (ContextSource | undefined)[] = [];
-  const firstOutputs: (string | undefined)[] = [];
-  const stateOutputs: string[] = [];
-  const notes = [`tokens go into '${tokens.name}', scores come out of '${scores}'`];
-  for (const port of decoder.inputs) {
-    const feed = needed.feeds.get(port.name);
-    const offer = outputs.get(port);
-    const source = feed?.kind === 'context' ? needed.context[feed.index] : undefined;
-    if (offer !== undefined) {
-      feeds.set(port.name, { kind: 'state', index: states.length });
-      const slot = open.find((one) => one.port === port)?.slot ?? stateFrom(port, source, offer);
-      states.push(slot);
-      starts.push(source?.from === 'first step' ? undefined : source);
-      firstOutputs.push(source?.from === 'first step' ? source.name : undefined);
-      stateOutputs.push(offer.port.name);
-      notes.push(`'${offer.port.name}' is carried into '${port.name}'${source === undefined ? '' : `, which starts as the ${source.from} '${source.name}'`}`);
-    } else if (source !== undefined) {
-      feeds.set(port.name, { kind: 'context', index: context.length });
-      context.push(source);
-      notes.push(`'${port.name}' is the ${source.from} '${source.name}'`);
-    } else if (feed !== undefined) {
-      feeds.set(port.name, feed);
-      if (feed.kind === 'ones' || feed.kind === 'count') notes.push(`'${port.name}' is ${feed.kind === 'ones' ? 'all ones' : 'the running position'}`);
-    }
-  }
-  return { wired: { model: decoder, feeds, scores, stateOutputs }, context, states, starts, firstOutputs, notes };
-}
-
-function stateFrom(port: Port, source: ContextSource | undefined, offer: Offer): StateSlot {
-  const shape = source?.shape ?? offer.type.shape;
-  const axis = shape.findIndex((dim, i) => dim !== offer.type.shape[i]);
-  const tokenAxis = axis < 0 ? undefined : axis;
-  const probed = source?.from === 'first step' ? PROBE : 0;
-  return { name: port.name, dtype: offer.type.dtype, shape: shape.map((dim, i) => (i === tokenAxis ? dim - probed : dim)), tokenAxis };
 }

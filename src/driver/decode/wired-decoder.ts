@@ -5,7 +5,7 @@ import { elementCount, fromNumbers, type HostTensor } from '../../base/tensor.js
 import { Emitter } from '../../frontend/onnx/emit.js';
 import { type Graph, producer, type Value } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
-import { buildGraph, constantValue, copyPart, named } from './graph-parts.js';
+import { buildGraph, copyPart, named } from './graph-parts.js';
 import { scoresNotFound } from './refusals.js';
 import type { DeclaredDim, Port, ShapedType, SourceModel } from './request.js';
 import { Symbols } from './shapes.js';
@@ -119,7 +119,8 @@ function positional(
   const dims = port.dims ?? [undefined, undefined];
   const span = kind === 'ones' ? at.past + at.tokens : at.tokens;
   const overTokens = (d: DeclaredDim): boolean =>
-    typeof d !== 'number' && (symbols.value(d) === undefined || (typeof d === 'string' && mentions(d, tokenSymbols)));
+    typeof d !== 'number' &&
+    (symbols.value(d) === undefined || (typeof d === 'string' && mentions(d, tokenSymbols)));
   const shape = dims.map((d, axis) => {
     if (axis === dims.length - 1 && overTokens(d)) return span;
     return symbols.value(d) ?? (axis === 0 ? at.batch : 1);
@@ -127,8 +128,13 @@ function positional(
   const length = shape.at(-1) ?? 1;
   const dtype = port.dtype ?? 'i64';
   const count = elementCount(shape);
-  const value = (i: number): number => (kind === 'ones' ? 1 : at.past + (shape.length === 0 ? 0 : i % length));
-  return fromNumbers(dtype, shape, Array.from({ length: count }, (_, i) => value(i)));
+  const value = (i: number): number =>
+    kind === 'ones' ? 1 : at.past + (shape.length === 0 ? 0 : i % length);
+  return fromNumbers(
+    dtype,
+    shape,
+    Array.from({ length: count }, (_, i) => value(i)),
+  );
 }
 
 function mentions(text: string, symbols: ReadonlySet<string>): boolean {
@@ -164,7 +170,8 @@ export function assembleDecoder(
   return buildGraph(`${graph.name}.${at.past + at.tokens}`, params, (b, given) => {
     const e = new Emitter(b);
     const [tokens, ...rest] = given;
-    const contextParam = (index: number): Value | undefined => (keep(index) ? rest[kept.indexOf(index)] : undefined);
+    const contextParam = (index: number): Value | undefined =>
+      keep(index) ? rest[kept.indexOf(index)] : undefined;
     const known = new Map<Value, Value>();
     const know = (inner: Value | undefined, outer: Value | undefined): void => {
       if (inner !== undefined && outer !== undefined) known.set(inner, outer);
@@ -172,15 +179,25 @@ export function assembleDecoder(
     for (const [i, port] of model.inputs.entries()) {
       const feed = feeds.get(port.name);
       const inner = graph.body.params[i];
-      if (feed?.kind === 'tokens' && tokens !== undefined && inner !== undefined) know(inner, tokensAs(e, tokens, inner, pad));
+      if (feed?.kind === 'tokens' && tokens !== undefined && inner !== undefined)
+        know(inner, tokensAs(e, tokens, inner, pad));
       if (feed?.kind === 'context') know(inner, contextParam(feed.index));
       if (feed?.kind === 'state') know(inner, rest[kept.length + feed.index]);
     }
     for (const [output, index] of replaced) know(outputValue(graph, output), contextParam(index));
-    const wanted = [outputValue(graph, wired.scores), ...wired.stateOutputs.map((name) => outputValue(graph, name))];
+    const wanted = [
+      outputValue(graph, wired.scores),
+      ...wired.stateOutputs.map((name) => outputValue(graph, name)),
+    ];
     const scored = scoreValue(wanted[0]);
-    const [scores, ...states] = copyPart(b, graph, known, [scored, ...wanted.slice(1)].filter((v) => v !== undefined));
-    if (scores === undefined) throw scoresNotFound(`the decoder has no output '${wired.scores}'`, { file: model.file });
+    const [scores, ...states] = copyPart(
+      b,
+      graph,
+      known,
+      [scored, ...wanted.slice(1)].filter((v) => v !== undefined),
+    );
+    if (scores === undefined)
+      throw scoresNotFound(`the decoder has no output '${wired.scores}'`, { file: model.file });
     const row = rowAt(e, scores, at, position, model.file);
     return [['scores', row] as const, ...states.map((v, i) => [around.states[i]?.name ?? '', v] as const)];
   });
@@ -222,14 +239,21 @@ export function scoreValue(output: Value | undefined): Value | undefined {
 }
 
 /** The scores of one token, [N, V]. */
-export function rowAt(e: Emitter, scores: Value, { batch, tokens }: Moment, position: number, file: string): Value {
+export function rowAt(
+  e: Emitter,
+  scores: Value,
+  { batch, tokens }: Moment,
+  position: number,
+  file: string,
+): Value {
   const shape = staticShape(scores.type) ?? [];
   const [first, length = 1] = shape;
   const row = length < tokens ? length - 1 : position;
   if (shape.length === 3 && first === batch) return e.pick(scores, 1, row);
   if (shape.length === 2 && first === batch && position === tokens - 1) return scores;
   if (batch === 1 && shape.length === 2 && first === tokens) return e.slice(scores, 0, position, 1);
-  if (batch === 1 && shape.length === 1 && position === tokens - 1) return e.reshape(scores, [1, shape[0] ?? 1]);
+  if (batch === 1 && shape.length === 1 && position === tokens - 1)
+    return e.reshape(scores, [1, shape[0] ?? 1]);
   throw scoresNotFound(
     `the scores have the shape [${shape.join(', ')}]; known are [N, L, V] and [N, V]`,
     { file },

@@ -127,7 +127,10 @@ export function buildDecode(p: PreparedDecode, shape: LoopShape, options: LoopOp
       'use unrolled or partitioned, or another target',
     );
   }
-  const compiled = compileLoop(p.loop.spec, shape, target, { level: options.level });
+  const compiled = compileLoop(p.loop.spec, shape, target, {
+    level: options.level,
+    check: options.passes?.verifyEach === true,
+  });
   stage('backend');
   const description: LoopDescription = {
     name: p.name,

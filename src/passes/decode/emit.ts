@@ -85,7 +85,7 @@ export class StepEmitter {
     const constant = constantOf(v);
     if (constant === undefined) return refuse(undefined, 'a constant is missing');
     const value = f.last
-      ? this.parts.perStep(f, v, (length) => this.proof.constantAt(v, length))
+      ? this.parts.perStep(v, (length) => this.proof.constantAt(v, length))
       : this.builder.constant(constant, v.name);
     return this.rowsOf(value, f, form);
   }

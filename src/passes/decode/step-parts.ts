@@ -6,7 +6,6 @@ import type { Constant } from '../../ir/constant.js';
 import type { Graph, Value } from '../../ir/graph.js';
 import { type TensorType, tensorType } from '../../ir/type.js';
 import { GraphBuilder } from '../../ops/build.js';
-import type { Facts } from './facts.js';
 import type { Family } from './family.js';
 import type { StepState } from './model.js';
 
@@ -152,7 +151,7 @@ export class StepParts {
   }
 
   /** A constant that is another one at each step: a table, and the entry of this step. */
-  perStep(f: Facts, v: Value, constantAt: (length: number) => Constant): Value {
+  perStep(v: Value, constantAt: (length: number) => Constant): Value {
     const { builder, family } = this;
     const shape = v.type.shape as readonly number[];
     const entries: Value[] = [];

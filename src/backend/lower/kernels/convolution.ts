@@ -1,6 +1,7 @@
 // Convolution without im2col: input channels on partitions, one shifted access pattern a tap, all taps and channel ranges
 // accumulated in one PSUM tile. Where channels are few, several taps are packed on partitions by shifted copies. Padding is
 // clipping: a tap adds only to the outputs it reaches. Images too large for the chip pass in bands of rows.
+import { unsupported } from '../../../base/diagnostic.js';
 import type { Attrs, Constant } from '../../../ir/constant.js';
 import { constantOf, type Node, type Value } from '../../../ir/graph.js';
 import { CHIP_DTYPE_BYTES } from '../../../isa/operands.js';
@@ -11,11 +12,26 @@ import { permuteView, singleAp, sliceView, type View, viewShape } from '../view.
 import { type Band, inBands } from './bands.js';
 import { depthwise } from './depthwise.js';
 import { type Epilogue, evictConvolution } from './epilogue.js';
+import { requireProductTypes } from './matmul.js';
 import { packTaps } from './tap-packing.js';
 import { blockDiagonal, flatPlanes, type Window, windowOf } from './window.js';
 
 const conv: Kernel = (c, node) => {
+  requireProductTypes(c, node);
   const w = windowOf(c, node);
+  const computed = constantOf(node.inputs[1] as Value) === undefined;
+  if (
+    (computed && w.groups > 1) ||
+    (node.attrs.residual === true && c.dtype(node.inputs[0] as Value) === 'i8')
+  ) {
+    throw unsupported(
+      'E4124',
+      computed ? 'a grouped convolution with computed weights' : 'an integer convolution with a residual',
+      {
+        node: node.origins[0]?.node ?? node.op,
+      },
+    );
+  }
   if (w.depthwise && constantOf(node.inputs[1] as Value) !== undefined && depthwise(c, node, w)) return;
   const weights = new WeightCache();
   inBands(c, node, w, (band) => convolve(c, node, node.inputs[1] as Value, w, band, weights));

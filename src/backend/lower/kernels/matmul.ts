@@ -1,6 +1,7 @@
 // matmul: contraction on partitions. The result may have either its rows or its columns on partitions: whichever the
 // consumers want decides which operand is stationary. Bias and activation ride on the eviction from PSUM.
 
+import { unsupported } from '../../../base/diagnostic.js';
 import type { Constant } from '../../../ir/constant.js';
 import { constantOf, type Node, type Value } from '../../../ir/graph.js';
 import { elementCount } from '../../../ir/type.js';
@@ -29,7 +30,25 @@ import {
   viewShape,
 } from '../view.js';
 
+/** Element types that PE multiplies; other products become these in a pass. */
+const PRODUCT_TYPES = new Set(['f32', 'bf16', 'f16', 'i8']);
+
+export function requireProductTypes(c: LowerContext, node: Node): void {
+  const types = node.inputs.slice(0, 2).map((v) => c.dtype(v));
+  const integerAct = types[0] === 'i8' && String(node.attrs.act ?? '') !== '';
+  if (types.every((t) => PRODUCT_TYPES.has(t)) && (types[0] === 'i8') === (types[1] === 'i8') && !integerAct)
+    return;
+  throw unsupported(
+    'E4123',
+    `${node.op} of ${types.join(' by ')}${integerAct ? ' with an activation' : ''}: no engine multiplies these`,
+    {
+      node: node.origins[0]?.node ?? node.op,
+    },
+  );
+}
+
 const matmul: Kernel = (c, node) => {
+  requireProductTypes(c, node);
   const [a, b] = node.inputs as [Value, Value];
   const out = node.outputs[0] as Value;
   const shapeB = c.shape(b);

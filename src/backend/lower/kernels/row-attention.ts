@@ -23,10 +23,20 @@ const attention: Kernel = (c, node) => {
   const [q, k, v] = node.inputs as [Value, Value, Value];
   const out = node.outputs[0] as Value;
   const [batch = 1, heads = 1, rows = 1, width = 1] = c.shape(q);
-  if (rows !== 1)
-    throw unsupported('E4122', 'attention of several rows is taken apart before the backend', {
-      node: node.origins[0]?.node ?? node.op,
-    });
+  const plain =
+    rows === 1 &&
+    node.attrs.causal !== true &&
+    c.shape(v)[3] === width &&
+    (q.type.dtype !== 'f32' || c.b.target.peFp32);
+  if (!plain) {
+    throw unsupported(
+      'E4122',
+      'attention other than of one row over all its keys is taken apart before the backend',
+      {
+        node: node.origins[0]?.node ?? node.op,
+      },
+    );
+  }
   const keys = c.shape(k)[2] ?? 1;
   const features = heads * width;
   const lanes = [1, 3];
