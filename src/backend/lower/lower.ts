@@ -10,7 +10,7 @@ import type { Buffer, Section } from './buffer.js';
 import { Builder, type WeightGroup } from './builder.js';
 import { LowerContext, type Plan } from './context.js';
 import { KERNELS } from './kernels.js';
-import { defaultPartition } from './layout.js';
+import { defaultPartition, hasPartitions } from './layout.js';
 import { move } from './move.js';
 import { dramView, type View } from './view.js';
 
@@ -126,9 +126,9 @@ export function output(c: LowerContext, value: Value, name: string): Port {
     throw badInput('E4111', `an output of type ${type} cannot be written by the chip`, { node: name });
   const place = c.place(value);
   const partition = defaultPartition(shape);
-  const narrow: View = place.space === 'sbuf' && place.p0 % 128 === 0 ? place : c.fetch(value, partition);
-  const lanes = narrow === place ? undefined : partition;
-  const wide = c.b.sbuf(name, 'i64', shape, lanes ?? lanesOf(narrow));
+  const lanes = place.space === 'sbuf' ? lanesOf(place) : partition;
+  const narrow = hasPartitions(place, lanes) ? place : c.fetch(value, partition);
+  const wide = c.b.sbuf(name, 'i64', shape, narrow === place ? lanes : partition);
   c.b.copy(wide, narrow, { engine: 'dve' });
   c.b.dma(dramView(buffer, 'i64', shape), wide);
   return { name, value, buffer };

@@ -77,7 +77,11 @@ const COMPARED = [0, 1, 6];
  * The iterations to make the decoder from. Where the loop reads a buffer of fixed length, its tail holds no tokens yet: the
  * iteration over the tokens alone is taken, where it gives the same scores (on random values).
  */
-export function croppedParts(site: LoopSite, decoder: LoopDecoder, notes: string[]): (t: number) => StepParts {
+export function croppedParts(
+  site: LoopSite,
+  decoder: LoopDecoder,
+  notes: string[],
+): (t: number) => StepParts {
   const { behaviour, file } = decoder;
   const whole = behaviour.parts;
   const buffer = [...whole(0).bookkept.keys()].find((name) => {

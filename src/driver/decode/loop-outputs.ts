@@ -5,6 +5,7 @@ import type { Graph } from '../../ir/graph.js';
 import { interpretGraph } from '../../ops/interpret.js';
 import type { Generation } from '../../passes/decode/model.js';
 import { dependents, shapeOf } from './graph-parts.js';
+import type { LoopDecoder } from './loop-decoder.js';
 import { type Decoded, tensorOfMeaning } from './loop-leaves.js';
 import { ruleOf } from './loop-rules.js';
 import { decodedAfter, type LoopBehaviour, nothing } from './loop-run.js';
@@ -56,7 +57,7 @@ function exampleDecodings({
   return shapes;
 }
 
-function loopOutputs(
+export function loopOutputs(
   site: LoopSite,
   { behaviour, file }: LoopDecoder,
   generation: Generation,

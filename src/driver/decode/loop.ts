@@ -1,26 +1,21 @@
 // A model that holds its decoding loop, to a DecodeSource with the outputs of the source. The loop's bookkeeping is run to
 // see how it decodes (loop-run.ts); its scores become the decoder (loop-decoder.ts); what is behind it becomes rules.
 import type { Diagnostic } from '../../base/diagnostic.js';
-import { createRandom } from '../../base/random.js';
-import { fromNumbers, type HostTensor, zeros } from '../../base/tensor.js';
-import { constantOf, type Graph, type Value } from '../../ir/graph.js';
+import { fromNumbers } from '../../base/tensor.js';
+import { constantOf, type Value } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
 import { constantTensor } from '../../ops/evaluate.js';
-import { interpretGraph } from '../../ops/interpret.js';
-import { randomTensor } from '../../ops/samples.js';
 import type { Generation } from '../../passes/decode/model.js';
 import { carriedSource, type Front, prefixSource } from './build-source.js';
-import { applyGraph, constantValue, dependents } from './graph-parts.js';
+import { applyGraph, constantValue, shapeOf } from './graph-parts.js';
+import { croppedParts, requireLastOnly } from './loop-checks.js';
 import { type LoopDecoder, loopDecoder } from './loop-decoder.js';
-import type { Columns, Decoded } from './loop-leaves.js';
-import { tensorOfMeaning } from './loop-leaves.js';
-import { ruleOf } from './loop-rules.js';
-import { decodedAfter, type LoopBehaviour, nothing, observeLoop, plainDecoding } from './loop-run.js';
+import type { Columns } from './loop-leaves.js';
+import { loopOutputs } from './loop-outputs.js';
+import { type LoopBehaviour, observeLoop } from './loop-run.js';
 import type { LoopSite } from './loop-site.js';
-import { isBookkept, type StepParts, takeApart } from './loop-step.js';
-import { nearlyEqual } from './pair.js';
-import { generationUnknown, loopNotUnderstood, outputNotUnderstood } from './refusals.js';
-import type { DecodeFlags, DecodeInput, OutputRule, RecognisedDecode } from './request.js';
+import { generationUnknown, loopNotUnderstood } from './refusals.js';
+import type { DecodeFlags, DecodeInput, RecognisedDecode } from './request.js';
 
 /** @throws E4203, E4206, E4207, E4208 */
 export function recogniseLoop(
@@ -171,5 +166,3 @@ function stateSlots({ behaviour, stateNames }: LoopDecoder) {
     };
   });
 }
-
-const shapeOf = (v: Value | undefined): readonly number[] => (v && staticShape(v.type)) ?? [];

@@ -28,7 +28,10 @@ export interface Moment {
   readonly known: ReadonlyMap<string, HostTensor>;
 }
 
-export function typed(name: string, value: Value | undefined): readonly ({ readonly name: string } & ShapedType)[] {
+export function typed(
+  name: string,
+  value: Value | undefined,
+): readonly ({ readonly name: string } & ShapedType)[] {
   const shape = value === undefined ? undefined : staticShape(value.type);
   return value === undefined || shape === undefined ? [] : [{ name, dtype: value.type.dtype, shape }];
 }

@@ -1,16 +1,26 @@
 // An ONNX Loop as a LoopSite. Its body is set beside the graph around it, so that an iteration is a piece of one flat graph;
 // each piece is imported at the shapes that the carried values have at its iteration. Carried values that follow from
 // constants alone (counters) are constants of an iteration.
-import { fromNumbers, type HostTensor, toNumbers } from '../../base/tensor.js';
+import { fromNumbers, type HostTensor } from '../../base/tensor.js';
 import { Emitter } from '../../frontend/onnx/emit.js';
 import { modelInputs } from '../../frontend/onnx/import.js';
-import { bodiesOf, freeNames } from '../../frontend/onnx/order.js';
+import { bodiesOf } from '../../frontend/onnx/order.js';
 import type { OnnxGraph, OnnxModel, OnnxNode } from '../../frontend/onnx/proto/model.js';
 import { constantOf, type Graph, type Value } from '../../ir/graph.js';
-import { staticShape } from '../../ir/type.js';
 import { buildable } from './build-source.js';
 import { applyGraph, buildGraph, named } from './graph-parts.js';
 import type { LoopPart, LoopSite, LoopStep } from './loop-site.js';
+import {
+  fixedShape,
+  flatten,
+  knownNumber,
+  type Moment,
+  outerNames,
+  sameMoment,
+  straight,
+  typed,
+  typeEntry,
+} from './onnx-loop-parts.js';
 import { importPiece, portOf, tensorOf } from './onnx-source.js';
 import { loopNotUnderstood } from './refusals.js';
 import type { ShapedType } from './request.js';

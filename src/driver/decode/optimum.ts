@@ -1,16 +1,25 @@
 // A folder as Hugging Face Optimum exports it. Names of files and inputs and its two configuration files are the format's
 // contract, so that here, unlike anywhere else, names decide.
-import type { HostTensor } from '../../base/tensor.js';
-import { fromNumbers } from '../../base/tensor.js';
-import { Emitter } from '../../frontend/onnx/emit.js';
+import { fromNumbers, type HostTensor } from '../../base/tensor.js';
 import { staticShape } from '../../ir/type.js';
-import { carriedSource, carriedStep, type Front, prefixDecoder, prefixSource } from './build-source.js';
 import { generation } from './generation.js';
-import { applyGraph, named } from './graph-parts.js';
 import { onnxSource } from './onnx-source.js';
+import {
+  BRANCH,
+  cacheSlot,
+  flag,
+  followTokens,
+  ones,
+  PAST,
+  positionalFeed,
+  scoresOf,
+  slotShape,
+  TOKENS,
+} from './optimum-ports.js';
 import { encoderInputs, firstAndLater, type Recognised, single } from './pair.js';
+import { promptModel } from './prompt-model.js';
 import type { ModelFolder } from './read-source.js';
-import { folderIncomplete, inputUnbound, unknownName } from './refusals.js';
+import { folderIncomplete, unknownName } from './refusals.js';
 import {
   type DecodeFlags,
   type Port,
@@ -21,22 +30,12 @@ import {
 import { folderGeneration, Settings } from './settings.js';
 import { bindPorts, Symbols } from './shapes.js';
 import type { ContextSource, EncoderSide, WiredPair } from './wire-pair.js';
-import {
-  assembleDecoder,
-  type Feed,
-  type StateSlot,
-  type Surroundings,
-  type WiredDecoder,
-} from './wired-decoder.js';
+import type { Feed, StateSlot } from './wired-decoder.js';
 
 const ENCODER = ['encoder_model.onnx', 'onnx/encoder_model.onnx'];
 
 /** A decoder file by what its inputs say of it. */
 type DecoderKind = 'with past' | 'merged' | 'without past';
-
-const PAST = /^past_key_values?\./;
-const BRANCH = 'use_cache_branch';
-const TOKENS = ['input_ids', 'decoder_input_ids'];
 
 export function isOptimumFolder({ configs, models }: ModelFolder): boolean {
   return configs.has('config.json') && models.length > 0;
@@ -59,7 +58,8 @@ export function recogniseFolder(
   const decoders = folder.models.filter((name) => name !== encoderFile);
   const settings = new Settings(folder.configs, folder.path);
   const chosen = chooseDecoder(folder, decoders, decoderFile);
-  if (encoderFile === undefined) return promptModel(chosen, settings, flags);
+  if (encoderFile === undefined)
+    return promptModel(chosen.model, chosen.kind === 'without past', settings, flags);
   return encoderDecoder(sourceAt(folder, encoderFile), chosen, settings, flags);
 }
 
@@ -162,18 +162,6 @@ function encoderDecoder(
   };
 }
 
-/** A mask that no shape is given for is as long as the tokens are. */
-function followTokens(
-  model: SourceModel,
-  given: Map<string, { readonly shape: readonly number[] }>,
-  mask: number,
-): void {
-  if (mask < 0 || given.has('attention_mask') || given.has(String(mask))) return;
-  const at = model.inputs.findIndex(({ name }) => name === 'input_ids');
-  const tokens = given.get('input_ids') ?? given.get(String(at));
-  if (at >= 0 && tokens !== undefined) given.set('attention_mask', { shape: tokens.shape });
-}
-
 interface WireOptions {
   /** Value of `use_cache_branch`. */
   readonly branch?: boolean;
@@ -238,12 +226,6 @@ function wired(encoder: EncoderSide, decoder: SourceModel, { branch, past = fals
 
 const isCrossAttention = (name: string): boolean => name.includes('.encoder.');
 
-function scoresOf({ outputs, file }: SourceModel): string {
-  const scores = outputs.find(({ name }) => name === 'logits') ?? outputs[0];
-  if (scores === undefined) throw inputUnbound('the decoder has no outputs', { file });
-  return scores.name;
-}
-
 function encoderOutput({ model, graph }: EncoderSide): ContextSource {
   const at = Math.max(
     0,
@@ -274,47 +256,9 @@ function giveMask(
   else feeds.set(port.name, { kind: 'constant', value: ones(port, [encoder.batch, length]) });
 }
 
-function positionalFeed(port: Port, feeds: Map<string, Feed>, decoder: SourceModel): void {
-  const { name } = port;
-  if (name === 'attention_mask' || name === 'decoder_attention_mask') feeds.set(name, { kind: 'ones' });
-  else if (name === 'position_ids' || name === 'cache_position' || name === 'decoder_position_ids')
-    feeds.set(name, { kind: 'count' });
-  else
-    throw inputUnbound(`the decoder has the input '${name}', which is no part of the format`, {
-      file: decoder.file,
-    });
-}
-
-function ones(port: Port, shape: readonly number[]): HostTensor {
-  return fromNumbers(
-    port.dtype ?? 'i64',
-    shape,
-    new Array<number>(shape.reduce((n, dim) => n * dim, 1)).fill(1),
-  );
-}
-
-function flag(port: Port, value: boolean): HostTensor {
-  return fromNumbers(port.dtype ?? 'bool', [1], [value ? 1 : 0]);
-}
-
 /** What stands for a cache that this branch of a merged decoder does not read: empty. */
 function unread(port: Port, batch: number): HostTensor {
   return fromNumbers(port.dtype ?? 'f32', slotShape(port, batch), []);
-}
-
-function slotShape(port: Port, batch: number): readonly number[] {
-  return (port.dims ?? []).map((d, axis) => (typeof d === 'number' ? d : axis === 0 ? batch : 0));
-}
-
-/** Keys and values are [batch, heads, tokens, features]: the axis that is neither the batch nor fixed counts the tokens. */
-function cacheSlot(port: Port, batch: number): StateSlot {
-  const axis = (port.dims ?? []).findIndex((d, i) => i > 0 && typeof d !== 'number');
-  return {
-    name: port.name,
-    dtype: port.dtype ?? 'f32',
-    shape: slotShape(port, batch),
-    tokenAxis: axis < 0 ? 2 : axis,
-  };
 }
 
 function crossType(port: Port, { batch }: EncoderSide, hidden: ContextSource) {

@@ -1,7 +1,7 @@
 // An encoder file and a decoder file, with or without a second decoder file for the later steps, to a DecodeSource: a prefix
 // source where the decoder carries no state, else a carried one.
 import { createRandom } from '../../base/random.js';
-import { fromNumbers, type HostTensor, toNumbers, zeros } from '../../base/tensor.js';
+import { fromNumbers, type HostTensor, zeros } from '../../base/tensor.js';
 import type { Graph, Value } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
 import { interpretGraph } from '../../ops/interpret.js';
@@ -17,6 +17,8 @@ import {
 } from './build-source.js';
 import { generation } from './generation.js';
 import { applyGraph, copyPart, dependents, type Named, named } from './graph-parts.js';
+import { nearlyEqual } from './nearly-equal.js';
+import { offersOf } from './offers.js';
 import { inputUnbound } from './refusals.js';
 import {
   type DecodeFlags,
@@ -31,12 +33,11 @@ import {
   type ContextSource,
   type EncoderSide,
   encoderSources,
-  offersOf,
-  PROBE,
   type WiredPair,
   wireLater,
   wirePair,
 } from './wire-pair.js';
+import { PROBE } from './wire-states.js';
 import { decoderGraph, outputValue, type Surroundings, type WiredDecoder } from './wired-decoder.js';
 
 export interface PairModels {

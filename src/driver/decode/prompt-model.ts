@@ -1,9 +1,38 @@
-// A decoder alone, which goes on from the tokens of the request.
+// A decoder alone, as an Optimum folder holds it: it goes on from the tokens of the request. With past, all of them but the
+// last go into its states in the prologue, and the first step takes the last one.
+import { Emitter } from '../../frontend/onnx/emit.js';
+import { staticShape } from '../../ir/type.js';
+import { carriedSource, carriedStep, type Front, prefixDecoder, prefixSource } from './build-source.js';
+import { generation } from './generation.js';
+import { applyGraph, named } from './graph-parts.js';
+import {
+  BRANCH,
+  cacheSlot,
+  flag,
+  followTokens,
+  PAST,
+  positionalFeed,
+  scoresOf,
+  TOKENS,
+} from './optimum-ports.js';
+import { folderIncomplete } from './refusals.js';
+import { type DecodeFlags, type RecognisedDecode, type SourceModel, standardOutputs } from './request.js';
+import { folderGeneration, type Settings } from './settings.js';
+import { bindPorts } from './shapes.js';
+import {
+  assembleDecoder,
+  type Feed,
+  type StateSlot,
+  type Surroundings,
+  type WiredDecoder,
+} from './wired-decoder.js';
 
-// ---- a decoder alone, which goes on from a prompt ----
-
-function promptModel(
-  { model, kind }: ChosenDecoder,
+/**
+ * `withoutPast`: the decoder computes all tokens again at each step. @throws E4203, E4205, E4208 to E4210
+ */
+export function promptModel(
+  model: SourceModel,
+  withoutPast: boolean,
   settings: Settings,
   flags: DecodeFlags,
 ): RecognisedDecode {
@@ -24,20 +53,19 @@ function promptModel(
   });
   const decoder = wiredAlone(model, batch);
   const common = { file: model.file, contextCount: 0, generation: gen, prompt: { length } };
-  const source =
-    kind === 'without past'
-      ? prefixSource({
-          ...common,
-          front: promptFront(params, undefined, length, gen.pad),
-          decoder: prefixDecoder(decoder.wired, decoder.around, batch, gen.pad),
-        })
-      : carriedSource({
-          ...common,
-          front: promptFront(params, decoder, length, gen.pad),
-          step: carriedStep(decoder.wired, decoder.around, batch, gen.pad),
-          states: decoder.around.states,
-          pastAtStart: length - 1,
-        });
+  const source = withoutPast
+    ? prefixSource({
+        ...common,
+        front: promptFront(params, undefined, length, gen.pad),
+        decoder: prefixDecoder(decoder.wired, decoder.around, batch, gen.pad),
+      })
+    : carriedSource({
+        ...common,
+        front: promptFront(params, decoder, length, gen.pad),
+        step: carriedStep(decoder.wired, decoder.around, batch, gen.pad),
+        states: decoder.around.states,
+        pastAtStart: length - 1,
+      });
   return {
     source,
     inputs: params.map(({ name, type }) => ({
@@ -47,7 +75,10 @@ function promptModel(
       ...(name === 'attention_mask' && { fill: 1, mustBeFill: true }),
     })),
     outputs: standardOutputs(gen.pad),
-    notes: [`decoder file ${model.file}, ${kind}`, `rows go on from a prompt of ${length} tokens`],
+    notes: [
+      `decoder file ${model.file}, ${withoutPast ? 'without past' : 'with past'}`,
+      `rows go on from a prompt of ${length} tokens`,
+    ],
     diagnostics,
   };
 }

@@ -1,8 +1,10 @@
 // The entry of recognition: files that hold a decoding model, in whatever form, to the one structure that variants are built
 // from. Here it is decided which form a request has; each form has a file of its own.
-import { choosesInLoop } from '../../frontend/torchscript/signature.js';
+import { choosesInLoop, hasWhile } from '../../frontend/torchscript/signature.js';
+import { staticShape } from '../../ir/type.js';
 import { recogniseLoop } from './loop.js';
-import { findDecodeLoop, onnxInputPorts, onnxLoopSite } from './onnx-loop.js';
+import { onnxInputPorts, onnxLoopSite } from './onnx-loop.js';
+import { findDecodeLoop } from './onnx-loop-parts.js';
 import { onnxSource } from './onnx-source.js';
 import { isOptimumFolder, recogniseFolder } from './optimum.js';
 import { recognisePair } from './pair.js';
@@ -31,12 +33,7 @@ export function recognise(files: RecogniseRequest, flags: DecodeFlags): Recognis
   }
   if (isFolder(files.model)) return recogniseFolder(readFolder(files.model), files.decoderFile, flags);
   const read = readModel(files.model);
-  if (read.kind === 'torchscript') {
-    const site = choosesInLoop(read.archive)
-      ? torchLoopSite(read.archive, read.file, flags.inputShapes)
-      : undefined;
-    return site === undefined ? recogniseTeacher(sourceOf(read), flags) : recogniseLoop(site, flags, []);
-  }
+  if (read.kind === 'torchscript') return recogniseArchive(read, flags);
   const loop = findDecodeLoop(read.model);
   if (loop !== undefined) {
     const { types, diagnostics } = bindPorts(
@@ -48,6 +45,21 @@ export function recognise(files: RecogniseRequest, flags: DecodeFlags): Recognis
     return recogniseLoop(onnxLoopSite(read.model, read.file, loop, types), flags, diagnostics);
   }
   return recogniseTeacher(sourceOf(read), flags);
+}
+
+function recogniseArchive(
+  read: Extract<ReadModel, { kind: 'torchscript' }>,
+  flags: DecodeFlags,
+): RecognisedDecode {
+  const site = hasWhile(read.archive) ? torchLoopSite(read.archive, read.file, flags.inputShapes) : undefined;
+  if (site === undefined) return recogniseTeacher(sourceOf(read), flags);
+  const ports = site.prologue.graph.body.params.map(({ name, type }) => ({
+    name,
+    dtype: type.dtype,
+    dims: staticShape(type),
+  }));
+  bindPorts(ports, new Map(), read.file, flags.batch);
+  return recogniseLoop(site, flags, []);
 }
 
 function sourceOf(read: ReadModel): SourceModel {

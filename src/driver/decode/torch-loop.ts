@@ -1,12 +1,12 @@
 // The decoding loop of a TorchScript archive as a LoopSite. The frontend takes the loop apart; here only lists that get one
-// more tensor an iteration are made one leaf each, their elements stacked along a new first axis, so that a list of tokens
-// is a buffer that grows like any other.
+// more tensor an iteration are made one leaf each, their elements one behind the other, so that a list of tokens is a buffer
+// that grows like any other.
 
 import { Emitter } from '../../frontend/onnx/emit.js';
 import type { TorchArchive } from '../../frontend/torchscript/archive/read.js';
 import { openLoop, type LoopSite as TorchSite } from '../../frontend/torchscript/loop-site.js';
 import type { Graph, Value } from '../../ir/graph.js';
-import { staticShape, type TensorType, tensorType } from '../../ir/type.js';
+import { sameType, staticShape, type TensorType, tensorType } from '../../ir/type.js';
 import { applyGraph, buildGraph, type Named } from './graph-parts.js';
 import type { LoopPart, LoopSite, LoopStep } from './loop-site.js';
 import { loopNotUnderstood } from './refusals.js';
@@ -31,6 +31,29 @@ interface GrowingList {
   /** Elements when the loop begins. */
   readonly first: number;
   readonly element: TensorType;
+  /** Whether a later iteration, or what is behind the loop, reads it. */
+  readonly isRead: boolean;
+}
+
+/** Elements [N, 1] stand along their second axis, others along a new first one. */
+const joinsColumns = ({ element: { shape } }: GrowingList): boolean => shape.length === 2 && shape[1] === 1;
+
+function stackShape(list: GrowingList, length: number): readonly number[] {
+  const shape = staticShape(list.element) ?? [];
+  return joinsColumns(list) ? [shape[0] ?? 1, length] : [length, ...shape];
+}
+
+function joined(e: Emitter, list: GrowingList, parts: readonly Value[]): Value {
+  return e.concat(parts, joinsColumns(list) ? 1 : 0);
+}
+
+/** An element as a stack of one. */
+const asStack = (e: Emitter, list: GrowingList, element: Value): Value =>
+  e.reshape(element, stackShape(list, 1));
+
+function elementOf(e: Emitter, list: GrowingList, stack: Value, index: number): Value {
+  const own = e.slice(stack, joinsColumns(list) ? 1 : 0, index, 1);
+  return e.reshape(own, staticShape(list.element) ?? []);
 }
 
 class StackedSite implements LoopSite {
@@ -38,12 +61,16 @@ class StackedSite implements LoopSite {
   readonly prologue: LoopPart;
   private readonly site: TorchSite;
   private readonly lists: readonly GrowingList[];
+  /** Lists that nothing reads. */
+  private readonly unread: readonly GrowingList[];
   private readonly steps = new Map<number, LoopStep>();
 
   constructor(site: TorchSite, file: string) {
     this.site = site;
     this.file = file;
-    this.lists = growingLists(site);
+    const lists = growingLists(site);
+    this.lists = lists.filter(({ isRead }) => isRead);
+    this.unread = lists.filter(({ isRead }) => !isRead);
     this.prologue = this.stackedStart(site.prologue);
   }
 
@@ -63,9 +90,8 @@ class StackedSite implements LoopSite {
 
   /** The state at the head of the loop: the elements that lists begin with are results of their stacks only. */
   private stackedStart(part: LoopPart): LoopPart {
-    const elementOf = (name: string): GrowingList | undefined =>
-      this.lists.find((list) => indexIn(list, name) !== undefined);
-    const kept = part.outputs.flatMap((name, i) => (elementOf(name) === undefined ? [i] : []));
+    const isElement = (name: string) => this.lists.some((list) => indexIn(list, name) !== undefined);
+    const kept = part.outputs.flatMap((name, i) => (isElement(name) ? [] : [i]));
     const outputs = [...this.lists.map(({ name }) => name), ...kept.map((i) => part.outputs[i] ?? '')];
     const graph = rebuilt(part.graph, part.graph.body.params, (e, given) => {
       const results = applyGraph(e.builder, part.graph, given);
@@ -79,20 +105,17 @@ class StackedSite implements LoopSite {
   }
 
   private stack(e: Emitter, list: GrowingList, elementAt: (index: number) => Value | undefined): Value {
-    const shape = staticShape(list.element) ?? [];
-    if (list.first === 0) return e.filled(list.element.dtype, [0, ...shape], 0);
-    const elements = Array.from({ length: list.first }, (_, k) => {
-      const element = elementAt(k);
-      if (element === undefined || staticShape(element.type)?.join() !== shape.join())
-        throw this.uneven(list);
-      return e.reshape(element, [1, ...shape]);
-    });
-    return e.concat(elements, 0);
+    if (list.first === 0) return e.filled(list.element.dtype, stackShape(list, 0), 0);
+    const elements = Array.from({ length: list.first }, (_, k) =>
+      asStack(e, list, this.even(list, elementAt(k))),
+    );
+    return joined(e, list, elements);
   }
 
-  private uneven({ name }: GrowingList): Error {
-    return loopNotUnderstood(
-      `the list '${name}' does not get one tensor of the same shape in each iteration`,
+  private even(list: GrowingList, element: Value | undefined): Value {
+    if (element !== undefined && sameType(element.type, list.element)) return element;
+    throw loopNotUnderstood(
+      `the list '${list.name}' does not get one tensor of the same shape in each iteration`,
       { file: this.file },
       'Lists may grow by one tensor an iteration, such as the tokens chosen.',
     );
@@ -100,18 +123,16 @@ class StackedSite implements LoopSite {
 
   private stackedStep(t: number): LoopStep {
     const step = this.site.step(t);
-    const { lists } = this;
-    const isNew = (name: string) => lists.some((list) => name === `${list.name}.${list.first + t}`);
+    const { lists, unread } = this;
+    const newest = (list: GrowingList) => `${list.name}.${list.first + t}`;
+    const isNew = (name: string) => [...lists, ...unread].some((list) => name === newest(list));
     const made = this.overStacks(
       step,
       (list) => list.first + t,
       (e, results, stacks) =>
         lists.map((list, i) => {
-          const element = results[step.outputs.indexOf(`${list.name}.${list.first + t}`)];
-          const shape = staticShape(list.element) ?? [];
-          if (element === undefined || staticShape(element.type)?.join() !== shape.join())
-            throw this.uneven(list);
-          return [list.name, e.concat([stacks[i] as Value, e.reshape(element, [1, ...shape])], 0)] as const;
+          const element = this.even(list, results[step.outputs.indexOf(newest(list))]);
+          return [list.name, joined(e, list, [stacks[i] as Value, asStack(e, list, element)])] as const;
         }),
       isNew,
     );
@@ -132,15 +153,15 @@ class StackedSite implements LoopSite {
   ): LoopPart {
     const { lists } = this;
     const placeOf = (name: string) => {
-      const list = lists.findIndex((one) => indexIn(one, name) !== undefined);
-      const own = lists[list];
-      return own === undefined ? undefined : { list, index: indexIn(own, name) ?? 0 };
+      const at = lists.findIndex((one) => indexIn(one, name) !== undefined);
+      const list = lists[at];
+      return list === undefined ? undefined : { at, list, index: indexIn(list, name) ?? 0 };
     };
     const plain = part.inputs.flatMap((name, i) => (placeOf(name) === undefined ? [i] : []));
     const stackParams = lists.map(
       (list): Named => ({
         name: list.name,
-        type: tensorType(list.element.dtype, [lengthOf(list), ...list.element.shape]),
+        type: tensorType(list.element.dtype, stackShape(list, lengthOf(list))),
       }),
     );
     const params = [...plain.map((i) => part.graph.body.params[i] as Value), ...stackParams];
@@ -149,10 +170,10 @@ class StackedSite implements LoopSite {
       const stacks = given.slice(plain.length);
       const args = part.inputs.map((name, i) => {
         const place = placeOf(name);
-        const stack = place && stacks[place.list];
+        const stack = place && stacks[place.at];
         return place === undefined || stack === undefined
           ? (given[plain.indexOf(i)] as Value)
-          : e.pick(stack, 0, place.index);
+          : elementOf(e, place.list, stack, place.index);
       });
       const results = applyGraph(e.builder, part.graph, args);
       const kept = part.outputs.flatMap((name, i) =>
@@ -182,11 +203,14 @@ function rebuilt(
 function growingLists(site: TorchSite): readonly GrowingList[] {
   const { graph, outputs, again } = site.step(0);
   const before = new Set(site.prologue.outputs);
-  return outputs.slice(again === 'computed' ? 1 : 0).flatMap((leaf, i): readonly GrowingList[] => {
+  const readers = again === false ? [site.epilogue(1)] : [site.epilogue(1), site.step(1)];
+  const read = new Set(readers.flatMap(({ inputs }) => inputs));
+  const from = again === 'computed' ? 1 : 0;
+  return outputs.slice(from).flatMap((leaf, i): readonly GrowingList[] => {
     const [, name, index] = /^(.*)\.(\d+)$/.exec(leaf) ?? [];
-    const value = graph.body.results[i + (again === 'computed' ? 1 : 0)];
+    const value = graph.body.results[from + i];
     if (before.has(leaf) || name === undefined || value === undefined) return [];
-    return [{ name, first: Number(index), element: value.type }];
+    return [{ name, first: Number(index), element: value.type, isRead: read.has(leaf) }];
   });
 }
 

@@ -142,9 +142,7 @@ function tried(
 /** Whether an input that no tensor at hand went into is integer by its use. */
 function takesTokens({ graph, inputNames }: ImportedModel, places: ReadonlyMap<string, InputShape>): boolean {
   return graph.body.params.some(
-    (v, i) =>
-      !places.has(inputNames[i] ?? '') &&
-      (v.type.dtype === 'i64' || v.type.dtype === 'i32'),
+    (v, i) => !places.has(inputNames[i] ?? '') && (v.type.dtype === 'i64' || v.type.dtype === 'i32'),
   );
 }
 

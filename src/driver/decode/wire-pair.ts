@@ -1,20 +1,13 @@
 // How the files of a pair belong together: encoder outputs to decoder inputs, decoder outputs to the inputs of the next step.
 // By element type and shape, the file's declarations first, then sizes; names only break ties; --bind and --state before all.
 import type { Graph } from '../../ir/graph.js';
-import { staticShape } from '../../ir/type.js';
-import { findScores, findTokens, looksLikeTokens } from './find-ports.js';
-import { fits, type Offer, type Pairing, pairUp, symbolsOfPorts } from './pairing.js';
-import { inputUnbound, pairingAmbiguous, unknownName } from './refusals.js';
+import { findTokens, looksLikeTokens } from './find-ports.js';
+import { offersOf, pairWithOffers } from './offers.js';
+import type { Offer } from './pairing.js';
+import { unknownName } from './refusals.js';
 import type { DecodeFlags, Port, ShapedType, SourceModel } from './request.js';
-import { Symbols } from './shapes.js';
-import {
-  decoderGraph,
-  type Feed,
-  type StateSlot,
-  type Surroundings,
-  stateShape,
-  type WiredDecoder,
-} from './wired-decoder.js';
+import { withStates } from './wire-states.js';
+import type { Feed, StateSlot, WiredDecoder } from './wired-decoder.js';
 
 /** Where a tensor that the decoder takes comes from. */
 export interface ContextSource extends ShapedType {
@@ -38,16 +31,6 @@ export interface WiredPair {
   /** By state: the output of the first step's decoder that it is after that step. */
   readonly firstOutputs: readonly (string | undefined)[];
   readonly notes: readonly string[];
-}
-
-export function offersOf(model: SourceModel, graph: Graph): readonly Offer[] {
-  return model.outputs.flatMap((port, i) => {
-    const value = graph.body.results[i];
-    const shape = value === undefined ? undefined : staticShape(value.type);
-    return value === undefined || shape === undefined
-      ? []
-      : [{ port, type: { dtype: value.type.dtype, shape } }];
-  });
 }
 
 /** The inputs that flags say are ones or positions. */
@@ -91,49 +74,8 @@ export function encoderSources({ model, types, graph }: EncoderSide): Map<string
   return sources;
 }
 
-/** Pairs decoder inputs with offers: by declarations, then by sizes; E4204 where several pairings fit. */
-function pairWithOffers(
-  needs: readonly Port[],
-  offers: readonly Offer[],
-  from: SourceModel,
-  file: string,
-): ReadonlyMap<Port, Offer> {
-  const symbols = symbolsOfPorts(from.inputs);
-  const found = new Map<Port, Offer>();
-  for (const how of ['symbolic', 'sizes'] as const) {
-    const taken = new Set(found.values());
-    const left = needs.filter((need) => !found.has(need));
-    const candidates = (need: Port) =>
-      offers.filter((offer) => !taken.has(offer) && fits(offer, need, symbols, how));
-    const pairing = pairUp<Port, Offer>(left, candidates, nameOf);
-    refuseUndecided(pairing, nameOf, file, '--bind ENC_OUT=DEC_IN', (need, offer) => `${offer}=${need}`);
-    for (const [need, offer] of pairing.pairs) found.set(need, offer);
-  }
-  return found;
-}
-
-const nameOf = (side: Port | Offer): string => ('port' in side ? side.port.name : side.name);
-
-function refuseUndecided<N, O>(
-  { undecided }: Pairing<N, O>,
-  name: (side: N | O) => string,
-  file: string,
-  option: string,
-  write: (need: string, offer: string) => string,
-): void {
-  const [first] = undecided;
-  if (first === undefined) return;
-  const all = [...undecided].flatMap(([need, offers]) =>
-    offers.map((offer) => write(name(need), name(offer))),
-  );
-  throw pairingAmbiguous(
-    `several pairings of tensors fit by type and shape, and names do not tell: ${all.join(', ')}`,
-    { file },
-    `Choose with ${option}.`,
-  );
-}
-
-interface Needed {
+/** The inputs of a decoder that are known. */
+export interface Needed {
   readonly feeds: Map<string, Feed>;
   readonly context: ContextSource[];
   readonly open: readonly Port[];

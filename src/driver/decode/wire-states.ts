@@ -2,8 +2,8 @@
 // and what is left as context.
 import type { Graph } from '../../ir/graph.js';
 import { findScores } from './find-ports.js';
-import { type Offer, offersOf, pairUp } from './pairing.js';
-import { refuseUndecided, sideName } from './pairing-refusal.js';
+import { nameOf, offersOf, refuseUndecided } from './offers.js';
+import { type Offer, pairUp } from './pairing.js';
 import { inputUnbound, unknownName } from './refusals.js';
 import type { DecodeFlags, Port, ShapedType, SourceModel } from './request.js';
 import { Symbols } from './shapes.js';
@@ -12,8 +12,8 @@ import {
   decoderGraph,
   type Feed,
   type StateSlot,
-  stateShape,
   type Surroundings,
+  stateShape,
   type WiredDecoder,
 } from './wired-decoder.js';
 
@@ -21,7 +21,7 @@ import {
 export const PROBE = 3;
 
 /** Finds the carried states and the scores of a decoder whose other inputs are known. */
-function withStates(
+export function withStates(
   decoder: SourceModel,
   tokens: Port,
   needed: Needed,

@@ -48,15 +48,28 @@ function tracedItems(archive: TorchArchive): readonly PickleValue[] {
 /** Calls that choose the best of several. */
 const CHOICES = new Set(['argmax', 'topk', 'max']);
 
-/** Whether some function of the archive has a `while` loop that chooses a token: the sign of a decoding loop. */
+/** Whether some function of the archive has a `while` loop. @throws what parsing throws */
+export function hasWhile(archive: TorchArchive): boolean {
+  return someLoop(archive, () => true);
+}
+
+/** Whether one has a `while` loop that chooses the best of several: the sign of a decoding loop. @throws what parsing throws */
 export function choosesInLoop(archive: TorchArchive): boolean {
+  return someLoop(archive, (body) => body.some(chooses));
+}
+
+type OfBody = (body: readonly Stmt[]) => boolean;
+
+function someLoop(archive: TorchArchive, is: OfBody): boolean {
   return [...archive.code].some(
-    ([path, text]) => /\bwhile\b/.test(text) && parseSource(text, `${archive.file}:${path}`).body.some(loops),
+    ([path, text]) =>
+      /\bwhile\b/.test(text) && parseSource(text, `${archive.file}:${path}`).body.some((s) => loops(s, is)),
   );
 }
 
-function loops(stmt: Stmt): boolean {
-  return stmt.kind === 'while' ? stmt.body.some(chooses) : bodies(stmt).some(loops);
+function loops(stmt: Stmt, is: OfBody): boolean {
+  if (stmt.kind === 'while' && is(stmt.body)) return true;
+  return bodies(stmt).some((s) => loops(s, is));
 }
 
 function chooses(stmt: Stmt): boolean {

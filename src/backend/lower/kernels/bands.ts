@@ -2,6 +2,7 @@
 // input rows fetched with their halo and output rows stored as they are done.
 import type { Node, Value } from '../../../ir/graph.js';
 import type { LowerContext } from '../context.js';
+import { hasPartitions } from '../layout.js';
 import { move } from '../move.js';
 import { sliceAxis, sliceView, type View, viewShape } from '../view.js';
 import { flatPlanes, type Window } from './window.js';
@@ -77,7 +78,7 @@ function imagesAtOnce(c: LowerContext, w: Window): number {
 }
 
 function onChip(c: LowerContext, x: Value, piece: View): View {
-  if (piece.space === 'sbuf' && piece.p0 % 128 === 0 && piece.axes[1]?.p === 1) return piece;
+  if (hasPartitions(piece, [1])) return piece;
   const loaded = c.b.sbuf(x.name, c.dtype(x), viewShape(piece), [1]);
   move(c.b, loaded, piece, c.mayCrossPe(x));
   return loaded;

@@ -3,6 +3,7 @@
 import type { Node, Value } from '../../../ir/graph.js';
 import type { ActFunction } from '../../../isa/functions.js';
 import type { LowerContext } from '../context.js';
+import { hasPartitions } from '../layout.js';
 import { move } from '../move.js';
 import { permuteView, reshapeView, sliceAxis, sliceView, type View, viewShape } from '../view.js';
 import { flatPlanes, type Window } from './window.js';
@@ -79,7 +80,7 @@ function residualTile(e: Epilogue, dst: View, at: TilePlace): View | undefined {
   const sizes = [images, channels, rows, columns];
   const places = c.places(value);
   const home =
-    places.find((p) => p.space === 'sbuf' && p.p0 % 128 === 0 && p.axes[1]?.p === 1) ??
+    places.find((p) => hasPartitions(p, [1])) ??
     (places.some((p) => p.space === 'sbuf') ? c.fetch(value, [1]) : undefined);
   if (home !== undefined) return permuteView(sliceView(flatPlanes(home, w.out), starts, sizes), [1, 0, 2, 3]);
   const loaded = c.b.sbuf(value.name, c.dtype(value), sizes, [1]);

@@ -1,5 +1,5 @@
 // Operators that only say where elements lie: where the layout allows they become addressing, otherwise one move.
-import { bug } from '../../../base/diagnostic.js';
+import { encodeSmallFloat } from '../../../base/float-formats.js';
 import type { Node, Value } from '../../../ir/graph.js';
 import { elementCount } from '../../../ir/type.js';
 import type { LowerContext } from '../context.js';
@@ -9,6 +9,7 @@ import { laneAxes, move } from '../move.js';
 import {
   broadcastView,
   chipAxes,
+  compatible,
   dramView,
   permuteView,
   reshapeView,
@@ -163,20 +164,10 @@ export function elementBits(value: number, dtype: View['dtype']): number {
       BITS.setFloat32(0, value);
       return BITS.getUint32(0) >>> 16;
     case 'f16':
-      return HALF.get(value) ?? halfBits(value);
+      return encodeSmallFloat('f16', value);
     default:
       return value >>> 0;
   }
-}
-
-const HALF = new Map<number, number>([
-  [0, 0],
-  [1, 0x3c00],
-  [Number.POSITIVE_INFINITY, 0x7c00],
-  [Number.NEGATIVE_INFINITY, 0xfc00],
-]);
-function halfBits(value: number): number {
-  throw bug('E1331', `no f16 fill of ${value}`);
 }
 
 const pad: Kernel = (c, node) => {
@@ -257,8 +248,7 @@ export function fillBorder(
 /** Every element of a view becomes `bits`: by an engine where it can address the view, else from a filled element by transfer. */
 export function fill(c: LowerContext, v: View, bits: number): void {
   if (v.axes.some((a) => a.n === 0)) return;
-  const lanes = v.axes.some((a) => a.p !== 0 && a.n > 1);
-  if (v.space !== 'dram' && (v.p0 & 127) % 32 === 0 && (!lanes || (v.p0 & 127) === 0)) {
+  if (compatible([v])) {
     c.b.memset(v, bits);
     return;
   }

@@ -1,13 +1,13 @@
 // The operators that a host can run for an artifact: the reference evaluators of all operators of the graph, as the table of
 // functions that the runtime is given. The runtime knows none of this.
-import { isDType } from '../base/dtype.js';
-import type { HostTensor } from '../base/tensor.js';
-import type { Attrs } from '../ir/constant.js';
-import { bytesConstant } from '../ir/constant.js';
-import { tensorType } from '../ir/type.js';
-import { inferTypes } from '../ops/infer.js';
-import { OPERATORS } from '../ops/table.js';
-import type { HostFunction, HostOperatorTable } from '../runtime/host-operators.js';
+import { isDType } from '../../base/dtype.js';
+import type { HostTensor } from '../../base/tensor.js';
+import { bytesConstant } from '../../ir/constant.js';
+import { tensorType } from '../../ir/type.js';
+import { inferTypes } from '../../ops/infer.js';
+import { OPERATORS } from '../../ops/table.js';
+import { attributesFromJson } from './operator-record.js';
+import type { HostFunction, HostOperatorTable } from '../../runtime/host-operators.js';
 
 const typeOf = (t: HostTensor) => tensorType(t.dtype, t.shape);
 
@@ -16,7 +16,7 @@ function hostFunction(name: string): HostFunction {
   return (inputs, { attributes }) => {
     const declaration = OPERATORS.get(name);
     if (declaration?.evaluate === undefined) return [];
-    const attrs = attributes as Attrs;
+    const attrs = attributesFromJson(name, attributes);
     const constant = (i: number) => {
       const t = inputs[i];
       return t && isDType(t.dtype)
