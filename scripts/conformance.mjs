@@ -83,6 +83,8 @@ try {
   const hosted = of('passed').filter((r) => r.hostOperators.length > 0);
   const operators = tally(hosted.flatMap((r) => [...new Set(r.hostOperators)]));
   console.log(`refused: ${tally(of('refused').map((r) => r.reason.split(':')[0])).join(', ') || 'none'}`);
+  const fixed = of('passed').filter((r) => r.fixedInputs !== undefined);
+  console.log(`passed with inputs whose values are known at compile time: ${fixed.length}`);
   console.log(
     `passed with host operators: ${hosted.length}${operators.length > 0 ? ` (${operators.join(', ')})` : ''}`,
   );

@@ -6,4 +6,6 @@ import { judgeCorpusModel } from '../dist/driver/corpus.js';
 
 const { folder, target: name, ...options } = workerData;
 const target = BUILTIN_TARGETS.find((t) => t.name === name);
-parentPort.on('message', (entry) => parentPort.postMessage(judgeCorpusModel(folder, entry, { ...options, target })));
+parentPort.on('message', (entry) =>
+  parentPort.postMessage(judgeCorpusModel(folder, entry, { ...options, target })),
+);

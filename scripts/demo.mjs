@@ -1,7 +1,7 @@
 // The demo: compiles the OCR encoder of fixtures/, runs it on the image of a text line on the simulated chip, and compares the
 // numbers with those recorded from the source model. Ends with 1 where they differ.
 
-import { readFileSync, rmSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,9 @@ const folder = mkdtempSync(join(tmpdir(), 'neffc-demo-'));
 const artifact = join(folder, 'ocr_encoder.neff');
 
 async function neffc(...words) {
-  console.log(`\n$ neffc ${words.map((word) => word.replace(`${FIXTURES}/`, 'fixtures/ocr/').replace(`${folder}/`, '')).join(' ')}\n`);
+  console.log(
+    `\n$ neffc ${words.map((word) => word.replace(`${FIXTURES}/`, 'fixtures/ocr/').replace(`${folder}/`, '')).join(' ')}\n`,
+  );
   const exitCode = await main(words);
   if (exitCode !== 0) throw new Error(`neffc ended with ${exitCode}`);
 }
@@ -24,7 +26,14 @@ try {
   const shape = ['--input-shape', 'image=1x1x32x512', '--preprocess', 'image=invert'];
   await neffc('compile', model, '-o', artifact, ...shape);
   await neffc('run', artifact, '--input', `image=${join(FIXTURES, line.file)}`);
-  await neffc('verify', artifact, '--input', `image=${join(FIXTURES, line.file)}`, '--data', join(FIXTURES, 'encoder_data'));
+  await neffc(
+    'verify',
+    artifact,
+    '--input',
+    `image=${join(FIXTURES, line.file)}`,
+    '--data',
+    join(FIXTURES, 'encoder_data'),
+  );
   await neffc('profile', artifact);
 } catch (error) {
   console.error(`demo: ${error.message}`);

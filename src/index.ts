@@ -11,7 +11,7 @@ import { loadTarget } from './chip/load-target.js';
 import type { Target } from './chip/target.js';
 import { type CompileReport, compileModel, type CompileOptions as DriverOptions } from './driver/compile.js';
 import { compileDecode, type DecodeRequest } from './driver/generate/decode-request.js';
-import { HOST_OPERATORS } from './driver/host-operators.js';
+import { HOST_OPERATORS } from './driver/host/operators.js';
 import type { InputShapes } from './driver/load-model.js';
 import { type Loaded, type LoadOptions, loadArtifact } from './runtime/load.js';
 import { type RequestOptions, type RequestResult, runRequest } from './runtime/request.js';

@@ -1,10 +1,10 @@
 // constants.bin while it is built: every distinct content once, 64-byte aligned, in the order first added. Content is told by
-// its SHA-256 alone, whatever its type and shape. A producer is called to hash and again to write, and its bytes are not kept:
-// the store holds no weight that the caller does not.
+// SHA-256 alone, whatever its type and shape. Bytes that are made for the store go to a temporary file once they are many: it
+// holds no weight that the caller does not.
 import { createHash } from 'node:crypto';
-import { bug } from '../base/diagnostic.js';
 import type { DType } from '../base/dtype.js';
 import { count, counts, dtype, fail, type JsonValue, json, list, optional, record, text } from './json.js';
+import { Spool } from './spool.js';
 
 export const CONSTANT_ALIGNMENT = 64;
 
@@ -52,15 +52,16 @@ export class ConstantStore implements ConstantSource {
   private readonly entries: ConstantEntry[] = [];
   private readonly contents: {
     readonly entry: ConstantEntry;
-    readonly bytes: Uint8Array | (() => Uint8Array);
+    readonly chunks: () => Iterable<Uint8Array>;
   }[] = [];
+  private readonly spool = new Spool();
   private readonly bySha = new Map<string, number>();
   private end = 0;
   private tensorBytes = 0;
 
   /**
    * Adds a tensor; the result is its index entry, with the offset of its bytes.
-   * @param bytes kept as a view, or a producer of the same bytes at every call
+   * @param bytes kept as a view, or a producer, which is called once
    */
   add(bytes: Uint8Array | (() => Uint8Array), meta: ConstantMeta): ConstantEntry {
     const content = typeof bytes === 'function' ? bytes() : bytes;
@@ -81,7 +82,8 @@ export class ConstantStore implements ConstantSource {
     this.tensorBytes += content.length;
     if (known !== undefined) return entry;
     this.bySha.set(sha256, offset);
-    this.contents.push({ entry, bytes });
+    const chunks = typeof bytes === 'function' ? this.spool.add(content) : () => [content];
+    this.contents.push({ entry, chunks });
     this.end = offset + content.length;
     return entry;
   }
@@ -100,16 +102,11 @@ export class ConstantStore implements ConstantSource {
     return this.tensorBytes;
   }
 
-  /** @throws E1511 where a producer gives other bytes than before */
   *chunks(): Iterable<Uint8Array> {
     let at = 0;
-    for (const { entry, bytes } of this.contents) {
+    for (const { entry, chunks } of this.contents) {
       if (entry.offset > at) yield new Uint8Array(entry.offset - at);
-      const content = typeof bytes === 'function' ? bytes() : bytes;
-      if (content.length !== entry.bytes) {
-        throw bug('E1511', `constant ${entry.name} had ${entry.bytes} bytes and now has ${content.length}`);
-      }
-      yield content;
+      yield* chunks();
       at = entry.offset + entry.bytes;
     }
   }

@@ -80,7 +80,8 @@ export interface ExecutableInfo {
   readonly core: number;
 }
 
-interface ArtifactParts {
+/** What artifacts that were read and those to be written have in common. */
+export interface ArtifactParts {
   readonly manifest: NeffManifest;
   /** By name. */
   readonly host: Readonly<Record<string, HostProgram>>;

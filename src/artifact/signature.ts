@@ -47,9 +47,16 @@ export interface InputPort extends TensorPlace {
   readonly preprocess?: string;
   /** Every element, where a request does not give this input. */
   readonly fill?: number;
+  /** Hash of the values that the model was compiled for: a request may leave the input out, and no device takes it. */
+  readonly fixed?: string;
 }
 
-const inputPort = record<InputPort>({ ...PLACE, preprocess: optional(text), fill: optional(finite) });
+const inputPort = record<InputPort>({
+  ...PLACE,
+  preprocess: optional(text),
+  fill: optional(finite),
+  fixed: optional(text),
+});
 
 export interface OutputPort extends TensorPlace {
   /** Axes that end where a one-word host value says, e.g. the tokens of the steps that ran. */

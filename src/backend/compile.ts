@@ -17,6 +17,8 @@ export interface BackendOptions {
   readonly name: string;
   /** 0..3: how far the scheduler looks. */
   readonly level: number;
+  /** False: constants are loaded by each execution, since other executables of the artifact use all of SBUF. */
+  readonly pins?: boolean;
   /** Engine of depthwise convolutions, to compare; default what the cost model says. */
   readonly depthwise?: 'pe' | 'dve';
   /** Whether each stage's result is proven by its checker. */
@@ -58,7 +60,7 @@ export function compileGraph(graph: Graph, target: Target, options: BackendOptio
   const program = lower(graph, plan, target);
   stage('lower', program);
   if (options.check === true) verifyLowered(program, target);
-  const placed = placeProgram(program, [], target, options.level);
+  const placed = placeProgram(program, [], target, options.level, options.pins !== false);
   const section = placed.sections[0] as PlacedSection;
   stage('schedule', section);
   stage('allocate', section);

@@ -45,6 +45,7 @@ export function placeProgram(
   residents: readonly Buffer[],
   target: Target,
   level: number,
+  pins = true,
 ): PlacedProgram {
   const capacity = target.sbufPartitionBytes;
   const residentBytes = placeFixed([], residents).end;
@@ -54,7 +55,7 @@ export function placeProgram(
   for (const attempt of ATTEMPTS) {
     const pinBytes = Math.max(
       0,
-      Math.min(capacity * attempt.pins, capacity - residentBytes - working * 1.05),
+      Math.min(capacity * (pins ? attempt.pins : 0), capacity - residentBytes - working * 1.05),
     );
     const residency = chooseResidency(program, Math.floor(pinBytes));
     if (residency.pinnedBytes === previousPins && attempt.ahead === 0.9) continue;

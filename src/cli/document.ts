@@ -13,7 +13,9 @@ function optionRows(command: Command): string[] {
 }
 
 function section(command: Command): string {
-  const rows = command.registeredArguments.map((a) => `| \`${cell(a.required ? `<${a.name()}>` : `[${a.name()}]`)}\` | ${cell(a.description)}. |`);
+  const rows = command.registeredArguments.map(
+    (a) => `| \`${cell(a.required ? `<${a.name()}>` : `[${a.name()}]`)}\` | ${cell(a.description)}. |`,
+  );
   return `## ${command.name()}
 
 ${sentence(command.description())}
@@ -29,7 +31,11 @@ const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${tex
 
 /** The whole of docs/cli.md. */
 export async function cliMarkdown(): Promise<string> {
-  const program = await buildProgram({ out: () => undefined }, () => true, async () => undefined);
+  const program = await buildProgram(
+    { out: () => undefined },
+    () => true,
+    async () => undefined,
+  );
   const list = COMMANDS.map((c) => `| [${c.name}](#${c.name}) | ${c.summary} |`);
   return `<!-- Generated from src/cli; refresh with UPDATE_DOCS=1 npx vitest run test/cli/document.test.ts -->
 

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { usageError } from '../base/diagnostic.js';
 import type { CompileOptions } from '../driver/compile.js';
 import { parsePreprocess } from '../driver/tensor-files/preprocess.js';
+import { readTensor } from '../driver/tensor-files/read.js';
 import { printGraph } from '../ir/print.js';
 import { constantBytes } from '../ops/evaluate.js';
 import { addDecodeOptions, notBuilt } from './decode-options.js';
@@ -11,6 +12,7 @@ import {
   choiceOption,
   parseShape,
   parseTarget,
+  readUserFile,
   repeated,
   type ShapeOption,
   splitPair,
@@ -25,6 +27,7 @@ export interface ModelFlags {
   readonly inputShape?: readonly ShapeOption[];
   readonly hostOps: CompileOptions['hostOps'];
   readonly preprocess?: readonly (readonly [name: string, steps: string])[];
+  readonly inputValue?: readonly (readonly [name: string, file: string])[];
 }
 
 /** `NAME=STEPS`, the first `=` apart from those of steps (`mean=…`); checked at once. */
@@ -59,6 +62,12 @@ export function addModelOptions(command: Command): void {
         'what `run` does to image files: grey|rgb|bgr, invert, resize, pad, mean=A:B:C, std=A:B:C',
       ).argParser(repeated(parsePreprocessOption)),
     );
+  command.addOption(
+    new Option(
+      '--input-value <name=file>',
+      'values of an input that are known now, as .npy or JSON: shapes may follow from them, and the artifact is for these values alone; repeatable',
+    ).argParser(repeated((text) => splitPair(text, '--input-value'))),
+  );
   addDecodeOptions(command);
 }
 
@@ -90,6 +99,9 @@ export function modelOptions(flags: ModelFlags, session: Session): CompileOption
     inputShapes: inputShapes(flags.inputShape ?? []),
     hostOps: flags.hostOps,
     preprocess: new Map(flags.preprocess),
+    inputValues: new Map(
+      flags.inputValue?.map(([name, file]) => [name, readTensor(readUserFile(file, '--input-value'), file)]),
+    ),
     level: flags.optimize,
     onGraph: (graph) => session.keep('graph.txt', () => printGraph(graph, constantBytes)),
     onStage: (stage) => session.stage(stage),

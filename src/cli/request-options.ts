@@ -1,6 +1,6 @@
 // Options of the commands that run an artifact: what a request gets, and how the artifact is loaded.
 import { type Command, Option } from 'commander';
-import { HOST_OPERATORS } from '../driver/host-operators.js';
+import { HOST_OPERATORS } from '../driver/host/operators.js';
 import type { InputSources } from '../driver/inputs.js';
 import type { LoadOptions } from '../runtime/load.js';
 import type { CheckMode } from '../sim/simulate.js';

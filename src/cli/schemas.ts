@@ -17,7 +17,9 @@ const anything: Field = { schema: {} };
 const optional = ({ schema }: Field): Field => ({ schema, optional: true });
 const list = ({ schema }: Field): Field => ({ schema: { type: 'array', items: schema } });
 const oneOf = (...names: readonly string[]): Field => ({ schema: { enum: names } });
-const dictionary = ({ schema }: Field): Field => ({ schema: { type: 'object', additionalProperties: schema } });
+const dictionary = ({ schema }: Field): Field => ({
+  schema: { type: 'object', additionalProperties: schema },
+});
 
 function record(fields: Readonly<Record<string, Field>>, open = false): Field {
   const entries = Object.entries(fields);
@@ -31,7 +33,12 @@ function record(fields: Readonly<Record<string, Field>>, open = false): Field {
   };
 }
 
-const place = record({ file: optional(string), node: optional(string), line: optional(integer), offset: optional(integer) });
+const place = record({
+  file: optional(string),
+  node: optional(string),
+  line: optional(integer),
+  offset: optional(integer),
+});
 const diagnostic = record({
   code: string,
   severity: oneOf('error', 'warning', 'note'),
@@ -49,8 +56,14 @@ const HEAD = {
 };
 
 const columns = {
-  model_code: integer, constants: integer, tensors: integer, scratchpad: integer, shared_scratchpad: integer,
-  dma_rings: integer, runtime: integer, total: integer,
+  model_code: integer,
+  constants: integer,
+  tensors: integer,
+  scratchpad: integer,
+  shared_scratchpad: integer,
+  dma_rings: integer,
+  runtime: integer,
+  total: integer,
 };
 const memory = {
   rows: list(record({ chip: integer, core: integer, model: string, ...columns })),
@@ -61,24 +74,54 @@ const memory = {
 
 const engines = { pe: number, act: number, dve: number, pool: number, sp: number, dma: number };
 const instructions = record({ ...engines, executed: integer, stored: integer });
-const bounds = record({ pe_ns: number, act_ns: number, dve_ns: number, pool_ns: number, dma_ns: number, dram_ns: number, chain_ns: number });
+const bounds = record({
+  pe_ns: number,
+  act_ns: number,
+  dve_ns: number,
+  pool_ns: number,
+  dma_ns: number,
+  dram_ns: number,
+  chain_ns: number,
+});
 const peak = record({ peak_bytes: integer, capacity_bytes: integer });
 const compared = {
-  equal: boolean, reason: optional(string), maxError: number, worst: number, cosine: number,
-  argMaxDiffers: optional(integer), differing: optional(integer), dtype: string, shape: list(integer),
+  equal: boolean,
+  reason: optional(string),
+  maxError: number,
+  worst: number,
+  cosine: number,
+  argMaxDiffers: optional(integer),
+  differing: optional(integer),
+  dtype: string,
+  shape: list(integer),
 };
 const pass = record({ name: string, rewrites: integer, nodes: integer, milliseconds: number });
 
-const DOCUMENTS: Readonly<Record<string, { readonly title: string; readonly fields: Readonly<Record<string, Field>>; readonly open?: true }>> = {
+const DOCUMENTS: Readonly<
+  Record<
+    string,
+    { readonly title: string; readonly fields: Readonly<Record<string, Field>>; readonly open?: true }
+  >
+> = {
   compile: {
     title: 'neffc compile --json',
     fields: {
       artifact: record({ path: string, bytes: integer, sha256: string }),
       target: string,
-      executables: list(record({ name: string, kind: oneOf('graph', 'encoder', 'decoder', 'whole'), instructions, modelled: record({ cycles: integer, ns: number }) }, true)),
+      executables: list(
+        record(
+          {
+            name: string,
+            kind: oneOf('graph', 'encoder', 'decoder', 'whole'),
+            instructions,
+            modelled: record({ cycles: integer, ns: number }),
+          },
+          true,
+        ),
+      ),
       constants: record({ bytes: integer, unique_bytes: integer }),
       copies: record({ count: integer, bytes: integer }),
-      host_operators: list(string),
+      host_operators: list(record({ op: string, node: string, modelled_ns: number })),
       warnings: list(diagnostic),
       timing: record({ total_ms: number, stages: list(record({ name: string, ms: number })) }),
       peak_rss_bytes: integer,
@@ -90,13 +133,20 @@ const DOCUMENTS: Readonly<Record<string, { readonly title: string; readonly fiel
     fields: {
       outputs: dictionary(anything),
       text: optional({ schema: { type: ['string', 'array'] } }),
-      metrics: record({
-        latency_ns: number,
-        executions: list(record({ name: string, kind: string, count: integer })),
-        host: record({ to_device_bytes: integer, from_device_bytes: integer, between_steps_bytes: integer }),
-        memory: record(memory),
-        wall_ms: number,
-      }, true),
+      metrics: record(
+        {
+          latency_ns: number,
+          executions: list(record({ name: string, kind: string, count: integer })),
+          host: record({
+            to_device_bytes: integer,
+            from_device_bytes: integer,
+            between_steps_bytes: integer,
+          }),
+          memory: record(memory),
+          wall_ms: number,
+        },
+        true,
+      ),
     },
     open: true,
   },
@@ -106,17 +156,29 @@ const DOCUMENTS: Readonly<Record<string, { readonly title: string; readonly fiel
       equal: boolean,
       precision: string,
       outputs: list(record({ set: string, output: string, ...compared })),
-      layers: optional(record({
-        layers: list(record({ node: string, op: string, ...compared })),
-        first: optional(record({ node: string, op: string, ...compared })),
-        changedByPasses: list(record({ output: string, reason: string })),
-      })),
+      layers: optional(
+        record({
+          layers: list(record({ node: string, op: string, ...compared })),
+          first: optional(record({ node: string, op: string, ...compared })),
+          changedByPasses: list(record({ output: string, reason: string })),
+        }),
+      ),
     },
   },
   'dump-memory': { title: 'neffc dump --memory --json', fields: memory },
   dump: {
     title: 'neffc dump --json: the view asked for, or several under their names',
-    fields: { summary: optional(anything), signature: optional(anything), graph: optional(anything), host: optional(anything), memory: optional(anything), constants: optional(anything), dma: optional(anything), origins: optional(anything), asm: optional(anything) },
+    fields: {
+      summary: optional(anything),
+      signature: optional(anything),
+      graph: optional(anything),
+      host: optional(anything),
+      memory: optional(anything),
+      constants: optional(anything),
+      dma: optional(anything),
+      origins: optional(anything),
+      asm: optional(anything),
+    },
     open: true,
   },
   profile: {
@@ -130,24 +192,59 @@ const DOCUMENTS: Readonly<Record<string, { readonly title: string; readonly fiel
       bounds,
       bound_ns: number,
       over_bound: number,
-      engines: list(record({
-        engine: string, instructions: integer, busy_ns: number, utilisation: number,
-        stalls_ns: record({ semaphore: number, operand: number, port: number, stationary: number }),
-      })),
-      dma: record({ transfers: integer, rows: integer, bytes: integer, dram_bytes: integer, compulsory_bytes: integer }),
+      engines: list(
+        record({
+          engine: string,
+          instructions: integer,
+          busy_ns: number,
+          utilisation: number,
+          stalls_ns: record({ semaphore: number, operand: number, port: number, stationary: number }),
+        }),
+      ),
+      dma: record({
+        transfers: integer,
+        rows: integer,
+        bytes: integer,
+        dram_bytes: integer,
+        compulsory_bytes: integer,
+      }),
       memory: record({ sbuf: peak, psum: peak, pinned_bytes: integer, device: record(memory) }),
-      layers: list(record({
-        node: string, op: string, busy_ns: record(engines), dma_bytes: integer, cycles: integer, start_ns: number, end_ns: number, instructions: integer,
-      })),
+      layers: list(
+        record({
+          node: string,
+          op: string,
+          busy_ns: record(engines),
+          dma_bytes: integer,
+          cycles: integer,
+          start_ns: number,
+          end_ns: number,
+          instructions: integer,
+        }),
+      ),
       requests_per_s: number,
-      throughput: record({ requests: integer, in_flight: integer, cores: integer, total_ns: number, busy: dictionary(number), max_latency_ns: number }),
+      throughput: record({
+        requests: integer,
+        in_flight: integer,
+        cores: integer,
+        total_ns: number,
+        busy: dictionary(number),
+        max_latency_ns: number,
+      }),
     },
   },
   ops: {
     title: 'neffc ops --json',
     fields: {
       frontend: string,
-      operators: list(record({ operator: string, domain: string, versions: optional(list(integer)), signatures: optional(list(string)), runs: oneOf('chip', 'host', 'compile time') })),
+      operators: list(
+        record({
+          operator: string,
+          domain: string,
+          versions: optional(list(integer)),
+          signatures: optional(list(string)),
+          runs: oneOf('chip', 'host', 'compile time'),
+        }),
+      ),
     },
   },
   opt: { title: 'neffc opt --json', fields: { graph: string, passes: list(pass), rewrites: integer } },
@@ -159,6 +256,12 @@ export const SCHEMA_NAMES = Object.keys(DOCUMENTS);
 /** The schema of a successful document (`failed` false), or of any. */
 export function documentSchema(name: string, failed = false): Schema {
   const { title, fields, open } = DOCUMENTS[name] ?? { title: name, fields: {} };
-  const own = failed ? Object.fromEntries(Object.entries(fields).map(([key, f]) => [key, optional(f)])) : fields;
-  return { $schema: 'https://json-schema.org/draft/2020-12/schema', title, ...record({ ...HEAD, ...own }, open).schema };
+  const own = failed
+    ? Object.fromEntries(Object.entries(fields).map(([key, f]) => [key, optional(f)]))
+    : fields;
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title,
+    ...record({ ...HEAD, ...own }, open).schema,
+  };
 }

@@ -1,28 +1,31 @@
 // The readable pipeline: file -> graph -> passes -> backend -> artifact. Each step is a named stage that the caller may watch.
 
 import { ConstantStore } from '../artifact/constants.js';
-import type { ArtifactDraft, ExecutableInfo } from '../artifact/model.js';
-import type { ModelSignature } from '../artifact/signature.js';
+import type { ArtifactDraft } from '../artifact/model.js';
 import { type BackendOptions, type CompiledExecutable, compileGraph } from '../backend/compile.js';
-import type { Diagnostic } from '../base/diagnostic.js';
+import { type Diagnostic, EXIT, NeffcError } from '../base/diagnostic.js';
 import { ENGINES, type EngineName, type Target, TICKS_PER_NS } from '../chip/target.js';
 import type { Graph } from '../ir/graph.js';
-import { printGraph } from '../ir/print.js';
-import type { Program, Variable } from '../isa/program.js';
-import { constantBytes } from '../ops/evaluate.js';
+import type { Program } from '../isa/program.js';
 import { type PassOptions, PIPELINE } from '../passes/pipeline.js';
 import { type PassRun, runPipeline } from '../passes/run.js';
 import { simulateTiming } from '../sim/simulate.js';
-import { debugInfo } from './debug-info.js';
-import { type InputShapes, loadModel } from './load-model.js';
-import { requireKernels } from './supported.js';
-import { VERSION } from './version.js';
+import { assemble, type CompiledStage, type FixedInput } from './assemble.js';
+import {
+  hostWarnings,
+  isEvaluable,
+  type RefusedNode,
+  refusedByKernel,
+  refusedByType,
+  refuseHostOperators,
+} from './host/plan.js';
+import { stagesOf } from './host/stages.js';
+import { loadModel, type ModelInputs } from './load-model.js';
 
-export interface CompileOptions {
+export interface CompileOptions extends ModelInputs {
   readonly target: Target;
   readonly autoCast: 'none' | 'matmult' | 'all';
   readonly autoCastType: 'bf16' | 'fp16';
-  readonly inputShapes: InputShapes;
   readonly hostOps: 'allow' | 'forbid';
   /** Steps per input name or position. */
   readonly preprocess: ReadonlyMap<string, string>;
@@ -50,7 +53,11 @@ export interface CompileReport {
   readonly executables: readonly ExecutableReport[];
   readonly constants: { readonly bytes: number; readonly unique_bytes: number };
   readonly copies: { readonly count: number; readonly bytes: number };
-  readonly host_operators: readonly string[];
+  readonly host_operators: readonly {
+    readonly op: string;
+    readonly node: string;
+    readonly modelled_ns: number;
+  }[];
   readonly warnings: readonly Diagnostic[];
 }
 
@@ -58,7 +65,6 @@ export interface CompileResult {
   readonly draft: ArtifactDraft;
   readonly report: CompileReport;
   readonly graph: Graph;
-  readonly compiled: CompiledExecutable;
 }
 
 /** A model as the backend takes it. */
@@ -66,6 +72,9 @@ export interface PreparedModel {
   /** The file's name without folder and ending. */
   readonly name: string;
   readonly graph: Graph;
+  /** Names of the source's inputs, in order; those with known values are no parameters of the graph any more. */
+  readonly inputOrder: readonly string[];
+  readonly fixed: readonly FixedInput[];
   readonly warnings: readonly Diagnostic[];
 }
 
@@ -74,11 +83,11 @@ export function compileModel(path: string, options: CompileOptions): CompileResu
   return compilePrepared(prepareModel(path, options), options);
 }
 
-/** From the file to a graph of operators that engines have kernels for. */
+/** From the file to the graph after all passes. */
 export function prepareModel(path: string, options: CompileOptions): PreparedModel {
   const stage = options.onStage ?? (() => undefined);
   const { target, autoCast, autoCastType, level } = options;
-  const source = loadModel(path, options.inputShapes);
+  const source = loadModel(path, options);
   options.onGraph?.(source.graph);
   stage('import', source.graph);
   const narrow = autoCastType === 'fp16' ? 'f16' : autoCastType;
@@ -92,124 +101,89 @@ export function prepareModel(path: string, options: CompileOptions): PreparedMod
   options.onGraph?.(graph);
   options.onPasses?.(runs);
   stage('passes', graph);
-  if (options.passes?.stopAfter === undefined) requireKernels(graph);
-  return { name: source.name, graph, warnings: source.diagnostics };
+  return {
+    name: source.name,
+    graph: withoutFixed(graph, source.fixed),
+    inputOrder: graph.body.params.map((v) => v.name),
+    fixed: source.fixed,
+    warnings: source.diagnostics,
+  };
 }
 
-/** From such a graph to the artifact. */
-export function compilePrepared(
-  { name, graph, warnings }: PreparedModel,
+/** The graph without the parameters that nothing reads, since their values are known. */
+function withoutFixed(graph: Graph, fixed: readonly FixedInput[]): Graph {
+  const names = new Set(fixed.map((f) => f.name));
+  return { ...graph, body: { ...graph.body, params: graph.body.params.filter((v) => !names.has(v.name)) } };
+}
+
+/** From such a graph to the artifact. What no engine runs becomes host operators, or is refused. */
+export function compilePrepared(prepared: PreparedModel, options: CompileOptions): CompileResult {
+  const refused = refusedByType(prepared.graph);
+  requireHost(refused, options);
+  try {
+    return compileStages(prepared, refused, options);
+  } catch (error) {
+    if (!(error instanceof NeffcError) || error.exitCode !== EXIT.unsupported) throw error;
+    // A kernel refused: find all nodes that theirs refuse, and do without those.
+    const known = new Set(refused.map((r) => r.node));
+    const more = refusedByKernel(prepared.graph, options.target).filter((r) => !known.has(r.node));
+    if (more.length === 0) throw error;
+    requireHost([...refused, ...more], options);
+    return compileStages(prepared, [...refused, ...more], options);
+  }
+}
+
+function requireHost(refused: readonly RefusedNode[], { hostOps }: CompileOptions): void {
+  refuseHostOperators(hostOps === 'forbid' ? refused : refused.filter((r) => !isEvaluable(r.node)));
+}
+
+function compileStages(
+  prepared: PreparedModel,
+  refused: readonly RefusedNode[],
   options: CompileOptions,
 ): CompileResult {
-  const stage = options.onStage ?? (() => undefined);
-  const { target } = options;
-  const compiled = compileGraph(graph, target, {
-    kind: 'graph',
-    name: 'main',
-    level: options.level,
-    ...options.backend,
-    check: options.passes?.verifyEach === true,
-    onStage: stage,
+  const onStage = options.onStage ?? (() => undefined);
+  const { target, level } = options;
+  const stages = stagesOf(prepared.graph, new Set(refused.map((r) => r.node)));
+  const parts = stages.filter((s) => s.kind === 'chip').length;
+  const compiled = stages.map((stage): CompiledStage => {
+    if (stage.kind === 'host') return { stage };
+    const check = options.passes?.verifyEach === true;
+    return {
+      stage,
+      compiled: compileGraph(stage.graph, target, {
+        kind: 'graph',
+        name: stage.name,
+        level,
+        pins: parts === 1,
+        ...options.backend,
+        check,
+        onStage,
+      }),
+    };
   });
-  const { variables, store } = placeConstants(compiled);
-  stage('constants');
-  const program: Program = {
-    variables,
-    segments: [],
-    segmentDescriptors: [],
-    executables: [compiled.executable],
-  };
-  const draft = assemble(name, graph, compiled, program, store, options);
-  const executables = program.executables.map((e) => reportExecutable(program, e.name, compiled, target));
-  stage('timing');
+  const store = new ConstantStore();
+  const draft = assemble(compiled, store, { ...options, ...prepared });
+  onStage('constants');
+  const chips = compiled.flatMap((c) => ('compiled' in c ? [c.compiled] : []));
+  const executables = chips.map((c) => reportExecutable(draft.program, c.executable.name, c, target));
+  onStage('timing');
   const report: CompileReport = {
     target: target.name,
     executables,
     constants: { bytes: store.addedBytes, unique_bytes: store.byteLength },
-    copies: compiled.copies,
-    host_operators: [],
-    warnings,
-  };
-  return { draft, report, graph, compiled };
-}
-
-/** Gives every constant variable its place in constants.bin; equal contents share one. */
-function placeConstants(compiled: CompiledExecutable): { variables: Variable[]; store: ConstantStore } {
-  const store = new ConstantStore();
-  const variables = compiled.variables.map((v, i): Variable => {
-    const constant = compiled.constants.get(i);
-    if (constant === undefined) return v;
-    const entry = store.add(() => constantBytes(constant), {
-      name: v.name,
-      dtype: constant.dtype,
-      shape: constant.shape,
-    });
-    return { ...v, constantOffset: entry.offset, bytes: entry.bytes };
-  });
-  return { variables, store };
-}
-
-function assemble(
-  name: string,
-  graph: Graph,
-  compiled: CompiledExecutable,
-  program: Program,
-  store: ConstantStore,
-  options: CompileOptions,
-): ArtifactDraft {
-  const steps = (v: string, i: number): string | undefined =>
-    options.preprocess.get(v) ?? options.preprocess.get(String(i));
-  const place = (p: CompiledExecutable['inputs'][number]) => ({
-    name: p.name,
-    dtype: p.dtype,
-    shape: p.shape,
-    variable: p.variable,
-  });
-  const model: ModelSignature = {
-    name,
-    inputs: compiled.inputs.map((p, i) => {
-      const preprocess = steps(p.name, i);
-      return { ...place(p), ...(preprocess !== undefined && { preprocess }) };
-    }),
-    outputs: compiled.outputs.map(place),
-    buckets: [],
-    executables: ['main'],
-    program: 'main',
-    precision: options.autoCast === 'none' ? 'fp32' : options.autoCastType,
-  };
-  const info: ExecutableInfo = {
-    reads: compiled.inputs.map((p) => p.variable),
-    writes: compiled.outputs.map((p) => p.variable),
-    flags: [],
-    states: [],
-    registers: [],
-    core: 0,
-  };
-  return {
-    name,
-    manifest: {
-      compiler: `neffc ${VERSION}`,
-      target: options.target,
-      options: { autoCast: options.autoCast, autoCastType: options.autoCastType, level: options.level },
-      models: [model],
-      hostOperators: [],
+    copies: {
+      count: chips.reduce((n, c) => n + c.copies.count, 0),
+      bytes: chips.reduce((n, c) => n + c.copies.bytes, 0),
     },
-    host: {
-      main: {
-        tensors: [],
-        steps: [
-          ...compiled.inputs.map((p) => ({ op: 'put' as const, tensor: p.name })),
-          { op: 'execute', executable: 'main' },
-          ...compiled.outputs.map((p) => ({ op: 'get' as const, tensor: p.name })),
-        ],
-      },
-    },
-    program,
-    executables: [info],
-    debug: debugInfo(compiled),
-    constants: store,
-    graphText: printGraph(graph, constantBytes),
+    host_operators: draft.manifest.hostOperators.map((o) => ({
+      op: o.op,
+      node: o.node,
+      modelled_ns: o.modelledNs,
+    })),
+    warnings: [...prepared.warnings, ...hostWarnings(refused)],
   };
+  return { draft, report, graph: prepared.graph };
 }
 
 /** Instructions and the modelled time of an executable, by the simulator without data. */

@@ -2,8 +2,8 @@
 // manifest.json. Shapes are those of the recorded inputs; tolerances are those of `verify`.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Target } from '../chip/target.js';
 import type { DType } from '../base/dtype.js';
+import type { Target } from '../chip/target.js';
 import { toleranceOf } from './compare.js';
 import type { CompileOptions } from './compile.js';
 import type { InputShapes } from './load-model.js';
@@ -35,7 +35,9 @@ export function corpusEntries(folder: string): readonly CorpusEntry[] {
 /** The model file of an entry; undefined where there is none, or no recorded run of it. */
 export function corpusModel(folder: string, { name, file, inputs }: CorpusEntry): string | undefined {
   if (inputs === null || inputs === undefined) return undefined;
-  return [...(file === undefined ? [] : [file]), ...FILES].map((f) => join(folder, name, f)).find((path) => existsSync(path));
+  return [...(file === undefined ? [] : [file]), ...FILES]
+    .map((f) => join(folder, name, f))
+    .find((path) => existsSync(path));
 }
 
 /** The shape of each recorded input; where the file of the model has no types (`typed` false), its type too. */
@@ -58,7 +60,13 @@ export function judgeCorpusModel(folder: string, entry: CorpusEntry, options: Co
   const tolerance = toleranceOf(options.autoCast === 'none' ? 'fp32' : options.autoCastType);
   return judgeCase({
     model,
-    options: { ...options, inputShapes: shapesOf(data, names, model.endsWith('.onnx')), preprocess: new Map(), level: 2 },
+    options: {
+      ...options,
+      inputShapes: shapesOf(data, names, model.endsWith('.onnx')),
+      preprocess: new Map(),
+      level: 2,
+    },
+    loops: true,
     checks: 'once',
     sets: (signature) => readReferenceData(data, signature),
     tolerance: () => tolerance,

@@ -105,7 +105,7 @@ function passChanges(
   graph: Graph,
   results: readonly HostTensor[],
 ): LayerReport['changedByPasses'] {
-  const source = loadModel(model, options.inputShapes).graph;
+  const source = loadModel(model, options).graph;
   const wanted = interpretGraph(
     source,
     source.body.params.map((param) => inputOf(inputs, param.name, model)),

@@ -8,14 +8,16 @@ import { loadArtifact } from '../runtime/load.js';
 import { runRequest } from '../runtime/request.js';
 import type { CheckMode } from '../sim/simulate.js';
 import { compareTensors, type Tolerance } from './compare.js';
-import type { CompileOptions } from './compile.js';
+import { type CompileOptions, compileModel } from './compile.js';
 import { compileSource } from './compile-source.js';
-import { HOST_OPERATORS } from './host-operators.js';
+import { HOST_OPERATORS } from './host/operators.js';
 import type { ReferenceSet } from './reference-data.js';
 
 export interface ModelCase {
   readonly model: string;
   readonly options: CompileOptions;
+  /** Whether decoding loops become loops of executions; else every graph is one executable. */
+  readonly loops: boolean;
   readonly checks: CheckMode;
   /** The recorded data, in terms of the signature that the artifact turned out to have. */
   readonly sets: (signature: ModelSignature) => readonly ReferenceSet[];
@@ -23,9 +25,18 @@ export interface ModelCase {
 }
 
 export type Verdict =
-  | { readonly verdict: 'passed'; readonly hostOperators: readonly string[] }
+  | {
+      readonly verdict: 'passed';
+      readonly hostOperators: readonly string[];
+      readonly fixedInputs?: readonly string[];
+    }
   /** Wrong numbers, or an error that is no refusal. */
-  | { readonly verdict: 'failed'; readonly reason: string; readonly hostOperators: readonly string[] }
+  | {
+      readonly verdict: 'failed';
+      readonly reason: string;
+      readonly hostOperators: readonly string[];
+      readonly fixedInputs?: readonly string[];
+    }
   /** Unsupported, by name. */
   | { readonly verdict: 'refused'; readonly reason: string };
 
@@ -33,8 +44,8 @@ export type Verdict =
 export function judgeCase(given: ModelCase): Verdict {
   let hostOperators: readonly string[] = [];
   try {
-    const { draft, report } = compileSource(given.model, given.options);
-    hostOperators = report.host_operators;
+    const { draft, report } = (given.loops ? compileSource : compileModel)(given.model, given.options);
+    hostOperators = [...new Set(report.host_operators.map((o) => o.op))];
     const artifact = readArtifact(artifactBytes(draft), { file: draft.name });
     const [signature] = artifact.manifest.models;
     const loaded = loadArtifact(artifact, { checks: given.checks, hostOperators: HOST_OPERATORS });

@@ -61,7 +61,7 @@ function interpretModel(
   signature: ModelSignature,
   inputs: ReadonlyMap<string, HostTensor>,
 ): Map<string, HostTensor> {
-  const { graph } = loadModel(model, compiledShapes(signature));
+  const { graph } = loadModel(model, { inputShapes: compiledShapes(signature) });
   const given = graph.body.params.map((param) => inputOf(inputs, param.name, model));
   const results = interpretGraph(graph, given);
   return new Map(

@@ -1,5 +1,5 @@
 // Values of constants. A recipe is evaluated when its bytes are first asked for, through the evaluators of the operators;
-// small results are kept, large ones as long as memory allows. A constant that no tensor of the model went into is
+// small results are kept, of large ones those used last. A constant that no tensor of the model went into is
 // literal and keeps no recipe; one that such a tensor went into keeps it, for `reweight` to replay.
 import { bug } from '../base/diagnostic.js';
 import { elementBytes } from '../base/dtype.js';
@@ -13,20 +13,40 @@ import { declarationOf } from './table.js';
 /** Results of at most this many elements are evaluated when they are made. */
 const EAGER_ELEMENTS = 65536;
 /** Results of at most this many bytes are kept for good. */
-const KEPT_BYTES = 1 << 20;
+const KEPT_BYTES = 1 << 18;
+/** Larger results that were used last are kept up to this many bytes together: several constants are often made of one. */
+const RECENT_BYTES = 1 << 27;
 /** Operators that only move elements: of a splat they make a splat. */
 const MOVES = new Set(['reshape', 'transpose', 'broadcast', 'slice']);
 
-const large = new WeakMap<Constant, WeakRef<Uint8Array>>();
+/** Large results in the order in which they were last used. Weak references would not do: they hold until the caller's turn ends. */
+const recent = new Map<Constant, Uint8Array>();
+let recentBytes = 0;
 
 /** The constant's elements, little-endian and unpacked. Not to be written to. */
 export function constantBytes(c: Constant): Uint8Array {
-  const kept = c.cache ?? large.get(c)?.deref();
-  if (kept !== undefined) return kept;
-  const bytes = evaluateRecipe(c);
+  const kept = c.cache ?? recent.get(c);
+  const bytes = kept ?? evaluateRecipe(c);
+  // A view of other bytes is made again as quickly, and would hold on to them.
+  if (c.cache !== undefined || bytes.length < bytes.buffer.byteLength) return bytes;
   if (bytes.length <= KEPT_BYTES) c.cache = bytes;
-  else large.set(c, new WeakRef(bytes));
+  else keepRecent(c, bytes);
   return bytes;
+}
+
+/** The same for bytes that are wanted only once: they are not kept. */
+export function passingBytes(c: Constant): Uint8Array {
+  return c.cache ?? recent.get(c) ?? evaluateRecipe(c);
+}
+
+function keepRecent(c: Constant, bytes: Uint8Array): void {
+  if (!recent.delete(c)) recentBytes += bytes.length;
+  recent.set(c, bytes);
+  for (const [oldest, { length }] of recent) {
+    if (recentBytes <= RECENT_BYTES) break;
+    recent.delete(oldest);
+    recentBytes -= length;
+  }
 }
 
 export function constantTensor(c: Constant): HostTensor {

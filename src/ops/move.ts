@@ -114,9 +114,15 @@ function copyBlocks(src: Words, s: number, dst: Words, t: number, a: Axis, b: Ax
   }
 }
 
-/** A tensor of this shape from the elements of `t` that lie so. */
+/** A tensor of this shape from the elements of `t` that lie so: a view of its bytes where they lie in a row. */
 export function pickElements(t: HostTensor, shape: readonly number[], from: Arrangement): HostTensor {
   const to = { strides: rowMajorStrides(shape), start: 0 };
+  if (t.strings === undefined && shape.every((dim, i) => dim === 1 || from.strides[i] === to.strides[i])) {
+    const size = elementBytes(t.dtype);
+    const first = shape.includes(0) ? 0 : from.start * size;
+    const data = t.data.subarray(first, first + elementCount(shape) * size);
+    return { dtype: t.dtype, shape, data };
+  }
   if (t.strings !== undefined) {
     const { strings } = t;
     const places = Uint32Array.from(strings, (_, i) => i);

@@ -1,5 +1,5 @@
 // The closing report of a compilation, as text: what the artifact holds, where its nodes run, what it will cost.
-import type { Artifact } from '../artifact/model.js';
+import type { ArtifactParts } from '../artifact/model.js';
 import { ENGINES, type EngineName } from '../chip/target.js';
 import { memoryTable } from '../runtime/memory.js';
 import { alignTable, countText, sizeText, timeText } from './text.js';
@@ -13,7 +13,7 @@ export interface CompileFacts {
     readonly instructions: Readonly<Record<EngineName | 'dma' | 'executed' | 'stored', number>>;
     readonly modelled: { readonly ns: number; readonly cycles: number };
   }[];
-  readonly host_operators: readonly string[];
+  readonly host_operators: readonly { readonly op: string; readonly node: string }[];
   readonly warnings: readonly unknown[];
 }
 
@@ -25,7 +25,7 @@ export interface WrittenFacts {
 }
 
 /** Source nodes that have instructions on each engine; a node may be on several. */
-function nodesByEngine({ debug }: Artifact): Map<EngineName, number> {
+function nodesByEngine({ debug }: ArtifactParts): Map<EngineName, number> {
   const nodes = new Map<EngineName, Set<number>>(ENGINES.map((e) => [e, new Set()]));
   for (const { engine, runs } of debug.streams) {
     const found = nodes.get(engine);
@@ -35,7 +35,7 @@ function nodesByEngine({ debug }: Artifact): Map<EngineName, number> {
 }
 
 export function* compileLines(
-  artifact: Artifact,
+  artifact: ArtifactParts & { readonly constants: { readonly index: readonly unknown[] } },
   facts: CompileFacts,
   written: WrittenFacts,
 ): Generator<string> {
@@ -62,7 +62,9 @@ export function* compileLines(
       `modelled time of ${name}`,
       `${timeText(modelled.ns)} (${countText(modelled.cycles)} PE cycles)`,
     ]),
-    ...(facts.host_operators.length === 0 ? [] : [['host operators', facts.host_operators.join(', ')]]),
+    ...(facts.host_operators.length === 0
+      ? []
+      : [['host operators', facts.host_operators.map((o) => `${o.op} (${o.node})`).join(', ')]]),
     ['compiled in', `${timeText(written.totalMs * 1e6)}, peak memory ${sizeText(written.peakBytes)}`],
     ['warnings', String(facts.warnings.length)],
   ];

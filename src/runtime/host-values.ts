@@ -4,6 +4,7 @@ import type { Artifact, HostOperand } from '../artifact/model.js';
 import type { InputPort, OutputPort } from '../artifact/signature.js';
 import { badInput, type Diagnostic, usageError, warning } from '../base/diagnostic.js';
 import { type HostTensor, makeTensor, readElement } from '../base/tensor.js';
+import { requireFixed } from './fixed-inputs.js';
 import { filledInput, finished, hasNonFinite, requireInput } from './host-tensors.js';
 
 export class HostValues {
@@ -36,6 +37,7 @@ export class HostValues {
       const value = given.get(port.name);
       if (value === undefined) continue;
       requireInput(port, value, dims);
+      requireFixed(port, value);
       if (hasNonFinite(value)) {
         this.warnings.push(
           warning('W3543', `input ${port.name} has elements that are infinite or no numbers`),
@@ -44,7 +46,7 @@ export class HostValues {
       this.values.set(port.name, value);
     }
     for (const port of ports) {
-      if (this.values.has(port.name)) continue;
+      if (this.values.has(port.name) || port.fixed !== undefined) continue;
       if (port.fill === undefined)
         throw usageError('E2521', `input ${port.name} is missing`, {}, 'dump --signature shows the inputs');
       this.values.set(port.name, filledInput(port, port.fill, dims));

@@ -1,7 +1,7 @@
 // Device memory that a load takes: one row for each model on each core, what cores of a chip share, the chips' totals. Rows add
 // up: what several models of a core have in common (microcode, segments, equal constants, scratchpad) stands in the first row.
 // Known from the artifact alone; nothing is loaded to make the table.
-import type { Artifact } from '../artifact/model.js';
+import { type ArtifactParts, coreCountOf } from '../artifact/model.js';
 import type { ModelSignature } from '../artifact/signature.js';
 import type { Target } from '../chip/target.js';
 import { ENGINES } from '../chip/target.js';
@@ -86,13 +86,13 @@ interface Counted {
 }
 
 /** The variables that an executable touches, with the tensors of its model. */
-function touched(artifact: Artifact, model: ModelSignature, executable: number): Set<Variable> {
+function touched(artifact: ArtifactParts, model: ModelSignature, executable: number): Set<Variable> {
   const name = artifact.program.executables[executable]?.name ?? '';
   return variablesOf(artifact, { ...model, executables: [name] });
 }
 
 /** Scratch through which stages of a pipeline hand on tensors: it belongs to several cores. */
-function scratchBetweenStages(artifact: Artifact): Set<Variable> {
+function scratchBetweenStages(artifact: ArtifactParts): Set<Variable> {
   const coreOf = new Map<Variable, number>();
   const between = new Set<Variable>();
   for (const model of artifact.manifest.models) {
@@ -111,7 +111,7 @@ const bytesOf = (variables: Iterable<Variable>): number => sum([...variables].ma
 
 /** The columns of each model on the core of a stage, in order: what was counted before is not counted again. */
 function coreColumns(
-  artifact: Artifact,
+  artifact: ArtifactParts,
   stage: number,
   counted: Counted,
 ): (readonly [model: string, Columns])[] {
@@ -157,20 +157,20 @@ function coreColumns(
 }
 
 /** The rows of one copy of the artifact; `core` counts from its first core. */
-function copyRows(artifact: Artifact): (Columns & { readonly core: number; readonly model: string })[] {
+function copyRows(artifact: ArtifactParts): (Columns & { readonly core: number; readonly model: string })[] {
   const counted: Counted = { variables: new Set(), executables: new Set(), constants: 0 };
-  return Array.from({ length: artifact.header.coreCount }, (_, core) =>
+  return Array.from({ length: coreCountOf(artifact.executables) }, (_, core) =>
     coreColumns(artifact, core, counted).map(([model, columns]) => ({ core, model, ...columns })),
   ).flat();
 }
 
 /** The memory that loading the artifact's models on some cores takes. */
 export function memoryTable(
-  artifact: Artifact,
+  artifact: ArtifactParts,
   { target, cores, sharedWeights }: MemoryOptions,
 ): MemoryTable {
   const chipOf = (core: number): number => Math.floor(core / target.coresPerChip);
-  const stages = artifact.header.coreCount;
+  const stages = coreCountOf(artifact.executables);
   const copy = copyRows(artifact);
   const rows = Array.from({ length: cores / stages }, (_, i) =>
     copy.map(({ core: stage, model, ...columns }): MemoryRow => {

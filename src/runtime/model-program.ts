@@ -1,13 +1,13 @@
 // The part of an artifact that one model is: its executables and the variables they touch. Variables and segments keep their
 // numbers, so that code needs no change.
-import type { Artifact } from '../artifact/model.js';
+import type { ArtifactParts } from '../artifact/model.js';
 import type { ModelSignature, TensorPlace } from '../artifact/signature.js';
 import { usageError } from '../base/diagnostic.js';
 import type { DmaDescriptor } from '../isa/operands.js';
 import type { Program, Variable } from '../isa/program.js';
 
 /** @throws E2520 where there is no such model; without a name, where there are several */
-export function modelOf(artifact: Artifact, name?: string): ModelSignature {
+export function modelOf(artifact: ArtifactParts, name?: string): ModelSignature {
   const { models } = artifact.manifest;
   const found = name === undefined && models.length === 1 ? models[0] : models.find((m) => m.name === name);
   if (found !== undefined) return found;
@@ -18,15 +18,15 @@ export function modelOf(artifact: Artifact, name?: string): ModelSignature {
 }
 
 /** Indices of a model's executables, ascending. */
-export function modelExecutables(artifact: Artifact, name: string): number[] {
+export function modelExecutables(artifact: ArtifactParts, name: string): number[] {
   const wanted = new Set(modelOf(artifact, name).executables);
   return artifact.program.executables.flatMap((e, i) => (wanted.has(e.name) ? [i] : []));
 }
 
-const programs = new WeakMap<Artifact, Map<string, Program>>();
+const programs = new WeakMap<ArtifactParts, Map<string, Program>>();
 
 /** The program with the executables of one model only; the same object at every call. */
-export function modelProgram(artifact: Artifact, name: string): Program {
+export function modelProgram(artifact: ArtifactParts, name: string): Program {
   const known = programs.get(artifact) ?? new Map<string, Program>();
   programs.set(artifact, known);
   let program = known.get(name);
@@ -42,14 +42,14 @@ export function modelProgram(artifact: Artifact, name: string): Program {
 }
 
 /** All tensors of a model between host and device: ports, those of its buckets, those of its host program. */
-export function tensorsOf(artifact: Artifact, model: ModelSignature): TensorPlace[] {
+export function tensorsOf(artifact: ArtifactParts, model: ModelSignature): TensorPlace[] {
   const { inputs, outputs, buckets, program } = model;
   const own = artifact.host[program]?.tensors ?? [];
   return [...inputs, ...outputs, ...buckets.flatMap((b) => [...b.inputs, ...b.outputs]), ...own];
 }
 
 /** The variables that a model's executables and its host program touch; those of shared segments are everyone's. */
-export function variablesOf(artifact: Artifact, model: ModelSignature): Set<Variable> {
+export function variablesOf(artifact: ArtifactParts, model: ModelSignature): Set<Variable> {
   const { program, executables: infos } = artifact;
   const numbers = new Set(tensorsOf(artifact, model).flatMap((t) => t.variable ?? []));
   const add = ({ src, dst, indirect }: DmaDescriptor): void => {

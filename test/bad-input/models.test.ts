@@ -9,7 +9,12 @@ import { model, node, tensor } from '../helpers/onnx-builder.js';
 
 const tiny = readFileSync(fileURLToPath(new URL('../../fixtures/tiny/matmul/model.onnx', import.meta.url)));
 const relu = (inputs: Record<string, string>, extra: object = {}) =>
-  model({ inputs, outputs: { y: 'f32' }, nodes: [node('Relu', [Object.keys(inputs)[0] ?? 'x'], ['y'])], ...extra });
+  model({
+    inputs,
+    outputs: { y: 'f32' },
+    nodes: [node('Relu', [Object.keys(inputs)[0] ?? 'x'], ['y'])],
+    ...extra,
+  });
 
 let folder = '';
 let inner = '';
@@ -21,7 +26,10 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function everyFile(): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((f) => f.isFile()).map((f) => f.name).sort();
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((f) => f.isFile())
+    .map((f) => f.name)
+    .sort();
 }
 
 const external = (location: string) =>
@@ -37,11 +45,48 @@ const CASES: readonly (readonly [what: string, bytes: () => Uint8Array, exit: nu
   ['truncated', () => tiny.subarray(0, tiny.length - 100), 3, /E30\d\d/],
   ['not ONNX', () => new TextEncoder().encode('hello, I am no model'), 3, /E3040/],
   ['a newer IR version', () => relu({ x: 'f32[1,4]' }, { irVersion: 99 }), 3, /E3008/],
-  ['a cycle', () => model({ inputs: { x: 'f32[4]' }, outputs: { y: 'f32[4]' }, nodes: [node('Add', ['x', 'z'], ['y']), node('Relu', ['y'], ['z'])] }), 3, /E3104/],
-  ['a missing initializer', () => model({ inputs: { x: 'f32[4]' }, outputs: { y: 'f32[4]' }, nodes: [node('Add', ['x', 'w'], ['y'])] }), 3, /E3105/],
-  ['unknown operators', () => model({ inputs: { x: 'f32[4]' }, outputs: { y: 'f32[4]' }, nodes: [node('Frobnicate', ['x'], ['z']), node('Whirl', ['z'], ['y'])] }), 4, /E4001/],
+  [
+    'a cycle',
+    () =>
+      model({
+        inputs: { x: 'f32[4]' },
+        outputs: { y: 'f32[4]' },
+        nodes: [node('Add', ['x', 'z'], ['y']), node('Relu', ['y'], ['z'])],
+      }),
+    3,
+    /E3104/,
+  ],
+  [
+    'a missing initializer',
+    () =>
+      model({ inputs: { x: 'f32[4]' }, outputs: { y: 'f32[4]' }, nodes: [node('Add', ['x', 'w'], ['y'])] }),
+    3,
+    /E3105/,
+  ],
+  [
+    'unknown operators',
+    () =>
+      model({
+        inputs: { x: 'f32[4]' },
+        outputs: { y: 'f32[4]' },
+        nodes: [node('Frobnicate', ['x'], ['z']), node('Whirl', ['z'], ['y'])],
+      }),
+    4,
+    /E4001/,
+  ],
   ['an open dim', () => relu({ x: 'f32[4,n]' }), 2, /E2013/],
-  ['bytes against the shape', () => model({ inputs: { x: 'f32[2,2]' }, outputs: { y: 'f32[2,2]' }, nodes: [node('Add', ['x', 'w'], ['y'])], initializers: { w: tensor('f32', [2, 2], new Uint8Array(12)) } }), 3, /E3013/],
+  [
+    'bytes against the shape',
+    () =>
+      model({
+        inputs: { x: 'f32[2,2]' },
+        outputs: { y: 'f32[2,2]' },
+        nodes: [node('Add', ['x', 'w'], ['y'])],
+        initializers: { w: tensor('f32', [2, 2], new Uint8Array(12)) },
+      }),
+    3,
+    /E3013/,
+  ],
   ['2^41 elements', () => relu({ x: `f32[${2 ** 20},${2 ** 21}]` }), 3, /E3012/],
   ['2^40 elements', () => relu({ x: `f32[${2 ** 20},${2 ** 20}]` }), 5, /E5\d\d\d/],
   ['too large for the target', () => relu({ x: `f32[${2 ** 16},${2 ** 18}]` }), 5, /E5\d\d\d/],
@@ -50,17 +95,21 @@ const CASES: readonly (readonly [what: string, bytes: () => Uint8Array, exit: nu
 ];
 
 describe('bad input', () => {
-  test.each(CASES)('%s', async (_what, bytes, exit, code) => {
-    const path = join(inner, 'model.onnx');
-    writeFileSync(path, bytes());
-    const before = everyFile();
-    const { code: exited, json } = await neffcJson('compile', path, '-o', join(inner, 'm.neff'));
-    const diagnostics = json.diagnostics as { code: string; severity: string; message: string }[];
-    expect(exited, JSON.stringify(diagnostics)).toBe(exit);
-    expect(json.exit_code).toBe(exit);
-    expect(diagnostics.find((d) => d.severity === 'error')?.code).toMatch(code);
-    expect(everyFile()).toEqual(before);
-  }, 10_000);
+  test.each(CASES)(
+    '%s',
+    async (_what, bytes, exit, code) => {
+      const path = join(inner, 'model.onnx');
+      writeFileSync(path, bytes());
+      const before = everyFile();
+      const { code: exited, json } = await neffcJson('compile', path, '-o', join(inner, 'm.neff'));
+      const diagnostics = json.diagnostics as { code: string; severity: string; message: string }[];
+      expect(exited, JSON.stringify(diagnostics)).toBe(exit);
+      expect(json.exit_code).toBe(exit);
+      expect(diagnostics.find((d) => d.severity === 'error')?.code).toMatch(code);
+      expect(everyFile()).toEqual(before);
+    },
+    10_000,
+  );
 
   it('lists all unknown operators at once', async () => {
     const path = join(inner, 'model.onnx');

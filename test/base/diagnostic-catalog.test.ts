@@ -11,7 +11,11 @@ function usedCodes(): Set<string> {
   const files = readdirSync(src, { withFileTypes: true, recursive: true }).filter(
     (f) => f.isFile() && f.name.endsWith('.ts') && !f.parentPath.includes('catalog'),
   );
-  return new Set(files.flatMap((f) => readFileSync(join(f.parentPath, f.name), 'utf8').match(/(?<=['"])[EW]\d{4}(?=['"])/g) ?? []));
+  return new Set(
+    files.flatMap(
+      (f) => readFileSync(join(f.parentPath, f.name), 'utf8').match(/(?<=['"])[EW]\d{4}(?=['"])/g) ?? [],
+    ),
+  );
 }
 
 it('has every code that the source uses', () => {
@@ -24,6 +28,8 @@ it('has no other', () => {
 });
 
 it('says what to do in whole sentences', () => {
-  const wrong = [...CATALOG.values()].filter(({ title, explanation }) => title.endsWith('.') || !/^[A-Z`].*[.?!]$/s.test(explanation));
+  const wrong = [...CATALOG.values()].filter(
+    ({ title, explanation }) => title.endsWith('.') || !/^[A-Z`].*[.?!]$/s.test(explanation),
+  );
   expect(wrong.map((e) => e.code)).toEqual([]);
 });

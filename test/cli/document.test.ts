@@ -13,7 +13,9 @@ function expectCurrent(name: string, content: string): void {
     mkdirSync(new URL('.', path), { recursive: true });
     writeFileSync(path, content);
   }
-  expect(readFileSync(path, 'utf8'), `docs/${name} is stale: UPDATE_DOCS=1 npx vitest run test/cli`).toBe(content);
+  expect(readFileSync(path, 'utf8'), `docs/${name} is stale: UPDATE_DOCS=1 npx vitest run test/cli`).toBe(
+    content,
+  );
 }
 
 it('docs/cli.md', async () => expectCurrent('cli.md', await cliMarkdown()));

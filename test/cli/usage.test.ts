@@ -35,7 +35,11 @@ describe('a wrong command line', () => {
 it('is one JSON document where JSON is asked for', async () => {
   const { code, json } = await neffcJson('compile', 'm.onnx', '-o', 'x', '--targt', 'inf2');
   expect(code).toBe(2);
-  expect(json).toMatchObject({ schema: 1, exit_code: 2, diagnostics: [{ code: 'E2001', severity: 'error' }] });
+  expect(json).toMatchObject({
+    schema: 1,
+    exit_code: 2,
+    diagnostics: [{ code: 'E2001', severity: 'error' }],
+  });
 });
 
 it('answers --help and --version', async () => {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const built = existsSync(join(root, 'dist/cli/main.js'));
-if (!built) console.log('skipped: dist/ is not built');
+
 const bin = join(root, 'bin/neffc.js');
 const model = join(root, 'fixtures/tiny/matmul/model.onnx');
 const loop = join(root, 'fixtures/ocr/ocr_encoder.onnx');
@@ -19,7 +19,8 @@ describe.skipIf(!built)('bin/neffc.js', () => {
     folder = mkdtempSync(join(tmpdir(), 'neffc-bin-'));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const neffc = (...argv: string[]) => spawnSync(process.execPath, [bin, ...argv], { cwd: folder, encoding: 'utf8' });
+  const neffc = (...argv: string[]) =>
+    spawnSync(process.execPath, [bin, ...argv], { cwd: folder, encoding: 'utf8' });
 
   it('compiles and runs from any folder, quiet in a pipe', () => {
     const compiled = neffc('compile', model, '-o', 'm.neff');
@@ -40,12 +41,19 @@ describe.skipIf(!built)('bin/neffc.js', () => {
   });
 
   it('is content where its reader is gone', () => {
-    const shell = spawnSync('sh', ['-c', `"${process.execPath}" "${bin}" dump m.neff --all | head -1`], { cwd: folder, encoding: 'utf8' });
+    const shell = spawnSync('sh', ['-c', `"${process.execPath}" "${bin}" dump m.neff --all | head -1`], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
     expect(shell.stderr).toBe('');
   });
 
   it('ends with 130 at once where it is interrupted, and leaves nothing', async () => {
-    const child = spawn(process.execPath, [bin, 'compile', loop, '-o', 'big.neff', '--input-shape', 'image=1x1x32x512'], { cwd: folder });
+    const child = spawn(
+      process.execPath,
+      [bin, 'compile', loop, '-o', 'big.neff', '--input-shape', 'image=1x1x32x512'],
+      { cwd: folder },
+    );
     await new Promise((resolve) => setTimeout(resolve, 700));
     child.kill('SIGINT');
     const code = await new Promise((resolve) => child.on('exit', resolve));

@@ -18,12 +18,22 @@ describe.each(Object.keys(SHAPES))('%s', (name) => {
   let folder = '';
   let file = '';
   const shape = SHAPES[name] === '' ? [] : ['--input-shape', SHAPES[name] ?? ''];
-  const valid = (document: string, json: unknown) => expect(violations(json, documentSchema(document))).toEqual([]);
+  const valid = (document: string, json: unknown) =>
+    expect(violations(json, documentSchema(document))).toEqual([]);
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'neffc-e2e-'));
     file = join(folder, 'm.neff');
-    const { code, json } = await neffcJson('compile', model, '-o', file, ...shape, '--host-ops', 'forbid', '--verify-each');
+    const { code, json } = await neffcJson(
+      'compile',
+      model,
+      '-o',
+      file,
+      ...shape,
+      '--host-ops',
+      'forbid',
+      '--verify-each',
+    );
     expect(json).toMatchObject({ exit_code: 0, target: 'inf2' });
     expect(code).toBe(0);
     valid('compile', json);
@@ -54,7 +64,16 @@ describe.each(Object.keys(SHAPES))('%s', (name) => {
     const plain = await neffcJson('run', file, '--input-dir', data);
     valid('run', plain.json);
     for (const seed of ['1', '2', '3']) {
-      const { json } = await neffcJson('run', file, '--input-dir', data, '--shuffle-timing', seed, '--checks', 'always');
+      const { json } = await neffcJson(
+        'run',
+        file,
+        '--input-dir',
+        data,
+        '--shuffle-timing',
+        seed,
+        '--checks',
+        'always',
+      );
       expect(json.outputs).toEqual(plain.json.outputs);
     }
     const cores = await neffcJson('run', file, '--input-dir', data, '--cores', '2', '--shared-weights');
@@ -72,7 +91,16 @@ describe.each(Object.keys(SHAPES))('%s', (name) => {
 
   it('has a profile whose bounds hold, and a trace', async () => {
     const trace = join(folder, 'trace.json');
-    const { code, json } = await neffcJson('profile', file, '--trace', trace, '--requests', '4', '--in-flight', '2');
+    const { code, json } = await neffcJson(
+      'profile',
+      file,
+      '--trace',
+      trace,
+      '--requests',
+      '4',
+      '--in-flight',
+      '2',
+    );
     expect(code).toBe(0);
     valid('profile', json);
     expect(Number(json.over_bound)).toBeGreaterThanOrEqual(1);
@@ -85,9 +113,22 @@ describe.each(Object.keys(SHAPES))('%s', (name) => {
   it('computes in 16 bits on both targets', async () => {
     for (const target of ['inf1', 'inf2']) {
       const cast = join(folder, `${target}.neff`);
-      const { code, err } = await neffc('compile', model, '-o', cast, ...shape, '--target', target, '--auto-cast', 'all');
+      const { code, err } = await neffc(
+        'compile',
+        model,
+        '-o',
+        cast,
+        ...shape,
+        '--target',
+        target,
+        '--auto-cast',
+        'all',
+      );
       expect(code, err).toBe(0);
-      expect(await neffcJson('verify', cast, '--data', data)).toMatchObject({ code: 0, json: { precision: 'bf16', equal: true } });
+      expect(await neffcJson('verify', cast, '--data', data)).toMatchObject({
+        code: 0,
+        json: { precision: 'bf16', equal: true },
+      });
     }
   });
 });
@@ -98,7 +139,14 @@ describe('verify', () => {
     try {
       const file = join(folder, 'm.neff');
       await neffc('compile', join(fixtures, 'matmul', 'model.onnx'), '-o', file);
-      const { code, json } = await neffcJson('verify', file, '--data', join(fixtures, 'matmul'), '--input', join(folder, 'x.json'));
+      const { code, json } = await neffcJson(
+        'verify',
+        file,
+        '--data',
+        join(fixtures, 'matmul'),
+        '--input',
+        join(folder, 'x.json'),
+      );
       expect(code).toBe(3);
       expect(json).toMatchObject({ diagnostics: [{ code: 'E3042' }] });
       const random = await neffc('verify', file, '--data', join(fixtures, 'matmul'), '--random', '1');
@@ -120,7 +168,17 @@ describe('opt and the options that look into a compilation', () => {
       expect(stopped.code, stopped.err).toBe(0);
       expect(stopped.out).toMatch(/^graph /);
       expect(stopped.err).toMatch(/^; after fold\ngraph /);
-      const stages = await neffc('compile', model, '-o', join(folder, 'm.neff'), '--dump-after', 'import,lower,schedule,allocate,sync,emit,plan', '--dump', 'asm', '--time-passes');
+      const stages = await neffc(
+        'compile',
+        model,
+        '-o',
+        join(folder, 'm.neff'),
+        '--dump-after',
+        'import,lower,schedule,allocate,sync,emit,plan',
+        '--dump',
+        'asm',
+        '--time-passes',
+      );
       expect(stages.code, stages.err).toBe(0);
       for (const stage of ['import', 'lower', 'emit']) expect(stages.out).toContain(`; after ${stage}\n`);
       expect(stages.out).toContain('MATMUL');

@@ -29,7 +29,9 @@ export async function neffc(...argv: readonly string[]): Promise<Ran> {
 }
 
 /** The JSON document of a command line; fails where standard output is not exactly one. */
-export async function neffcJson(...argv: readonly string[]): Promise<{ readonly code: number; readonly json: Record<string, unknown> }> {
+export async function neffcJson(
+  ...argv: readonly string[]
+): Promise<{ readonly code: number; readonly json: Record<string, unknown> }> {
   const { code, out } = await neffc(...argv, '--json');
   return { code, json: JSON.parse(out) as Record<string, unknown> };
 }

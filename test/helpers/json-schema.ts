@@ -16,17 +16,21 @@ export function violations(value: unknown, schema: Schema, path = '$'): string[]
   if (type !== undefined && ![type].flat().some((t) => typeOf(value).includes(t as string))) {
     return [`${path} is ${typeOf(value)[0]}, not ${[type].flat().join(' or ')}`];
   }
-  if (Array.isArray(schema.enum) && !schema.enum.includes(value)) found.push(`${path} is none of ${schema.enum.join(', ')}`);
+  if (Array.isArray(schema.enum) && !schema.enum.includes(value))
+    found.push(`${path} is none of ${schema.enum.join(', ')}`);
   if (Array.isArray(value) && items !== undefined) {
-    for (const [i, item] of value.entries()) found.push(...violations(item, items as Schema, `${path}[${i}]`));
+    for (const [i, item] of value.entries())
+      found.push(...violations(item, items as Schema, `${path}[${i}]`));
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return found;
   const known = (properties ?? {}) as Readonly<Record<string, Schema>>;
-  for (const name of (required ?? []) as string[]) if (!(name in value)) found.push(`${path}.${name} is missing`);
+  for (const name of (required ?? []) as string[])
+    if (!(name in value)) found.push(`${path}.${name} is missing`);
   for (const [name, inner] of Object.entries(value)) {
     if (known[name] !== undefined) found.push(...violations(inner, known[name], `${path}.${name}`));
     else if (additionalProperties === false) found.push(`${path}.${name} is not known`);
-    else if (typeof additionalProperties === 'object') found.push(...violations(inner, additionalProperties as Schema, `${path}.${name}`));
+    else if (typeof additionalProperties === 'object')
+      found.push(...violations(inner, additionalProperties as Schema, `${path}.${name}`));
   }
   return found;
 }

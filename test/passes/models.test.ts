@@ -32,7 +32,7 @@ describe.skipIf(!existsSync(CORPUS))('models of others (skipped where the corpus
       inputs.push(readNpy(readFileSync(path), path));
     }
     const shapes = new Map(inputs.map((t, i) => [String(i), { shape: t.shape }]));
-    const { graph } = loadModel(`${folder}/model.onnx`, shapes);
+    const { graph } = loadModel(`${folder}/model.onnx`, { inputShapes: shapes });
     const before = interpretGraph(graph, inputs);
     const after = (autoCast: AutoCast) =>
       runPipeline(graph, PIPELINE, { target: INF1, autoCast, narrow: 'bf16', level: 2, verifyEach: true })

@@ -264,6 +264,10 @@ export const INPUT: Entries = {
     'No bucket is large enough',
     'The input is larger than the largest bucket. Compile with a larger one, or shorten the input.',
   ],
+  E3546: [
+    'Fixed input',
+    'The artifact was compiled for known values of this input, and the request gives others. Leave the input out, or compile with `--input-value` for these values.',
+  ],
   E3550: ['Artifact: code', `Code of the artifact does not decode. ${COMPILE_AGAIN}`],
   E3551: [
     'Artifact: instruction',

@@ -157,10 +157,9 @@ async function compile([model]: readonly string[], values: OptionValues, session
       ...(flags.timePasses === true && { passes: printed.passes }),
     }),
     *text() {
-      const artifact = readArtifactFile(output);
       yield* printedLines(printed, flags);
-      if (views.length > 0) yield* [...viewsText(artifact, views, viewed), '\n'];
-      yield* compileLines(artifact, report, { path: output, bytes: written.bytes, totalMs, peakBytes });
+      if (views.length > 0) yield* [...viewsText(readArtifactFile(output), views, viewed), '\n'];
+      yield* compileLines(draft, report, { path: output, bytes: written.bytes, totalMs, peakBytes });
     },
   };
 }

@@ -51,7 +51,7 @@ function configure(command: Command): void {
 function readGraph(path: string, flags: OptFlags): { graph: Graph; warnings: readonly Diagnostic[] } {
   const bytes = readUserFile(path, 'opt');
   if (sniffModel(bytes).kind !== 'unknown') {
-    const { graph, diagnostics } = loadModel(path, inputShapes(flags.inputShape ?? []));
+    const { graph, diagnostics } = loadModel(path, { inputShapes: inputShapes(flags.inputShape ?? []) });
     return { graph, warnings: diagnostics };
   }
   const graph = parseGraph(new TextDecoder().decode(bytes));

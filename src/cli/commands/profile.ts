@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { readArtifactFile } from '../../artifact/read.js';
 import { usageError } from '../../base/diagnostic.js';
-import { HOST_OPERATORS } from '../../driver/host-operators.js';
+import { HOST_OPERATORS } from '../../driver/host/operators.js';
 import { chromeTrace } from '../../report/profile/chrome-trace.js';
 import { profileOf } from '../../report/profile/profile.js';
 import { profileLines } from '../../report/profile/profile-text.js';

@@ -20,6 +20,8 @@ export interface FrontValues {
   /** By state; undefined where a state starts from nothing. */
   readonly starts: readonly (Value | undefined)[];
   readonly prompt?: Value;
+  /** Further results, by name. */
+  readonly further?: readonly (readonly [name: string, value: Value])[];
 }
 
 export interface Prompt {
@@ -132,6 +134,7 @@ function prologueGraph(
       starts.push(value === undefined ? undefined : results.length);
       if (value !== undefined) results.push([`start.${i}`, value]);
     }
+    for (const [name, value] of made.further ?? []) results.push([name, value]);
     if (made.prompt !== undefined) results.push(['prompt', made.prompt]);
     return results;
   });

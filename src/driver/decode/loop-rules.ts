@@ -19,10 +19,11 @@ export function ruleOf(
   name: string,
   samples: readonly OutputSample[],
   generation: Generation,
+  special: readonly number[],
 ): TokenRule | undefined {
   const [first] = samples;
   if (first === undefined) return undefined;
-  return candidates(name, first.tensor, samples, generation).find((rule) =>
+  return candidates(name, first.tensor, samples, generation, special).find((rule) =>
     samples.every(({ decoded, tensor }) => equalTensors(applyRule(rule, decoded, generation), tensor)),
   );
 }
@@ -32,6 +33,7 @@ function candidates(
   { dtype, shape }: HostTensor,
   samples: readonly OutputSample[],
   { batch, pad }: Generation,
+  special: readonly number[],
 ): readonly TokenRule[] {
   const rules: TokenRule[] = [];
   const layouts = [
@@ -53,7 +55,7 @@ function candidates(
   const count = shape.reduce((n, dim) => n * dim, 1);
   const layout = shape.length === 0 ? 'scalar' : shape.length === 2 ? 'column' : 'rows';
   if (count === batch && (shape.length < 2 || shape[1] === 1) && (shape.length > 0 || batch === 1)) {
-    for (const except of [undefined, pad])
+    for (const except of new Set([undefined, pad, ...special]))
       for (const countsEnd of [true, false])
         for (const offset of [0, 1])
           rules.push({ kind: 'length', name, dtype, offset, countsEnd, except, layout });

@@ -62,7 +62,7 @@ export function observeLoop(site: LoopSite, batch: number, stepLimit: number | u
   const first = parts(0);
   const { vocabulary } = first;
   const start = startState(site, first);
-  const special = specialNumbers(first);
+  const special = specialNumbers(first.control, vocabulary);
   const candidates = vocabulary <= TRY_ALL ? Array.from({ length: vocabulary }, (_, v) => v) : [...special];
   const all = (token: number) => new Array<number>(batch).fill(token);
   const stopping =

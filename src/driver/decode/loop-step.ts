@@ -132,8 +132,8 @@ export function runBookkeeping(
   return { goesOn, state: after };
 }
 
-/** Small integer constants that the bookkeeping reads: its special tokens are among them. */
-export function specialNumbers({ control, vocabulary }: StepParts): ReadonlySet<number> {
+/** Integers that a graph reads as small constants: its special tokens are among them. */
+export function specialNumbers({ body }: Graph, vocabulary: number): ReadonlySet<number> {
   const found = new Set<number>();
   const see = (v: Value): void => {
     const constant = constantOf(v);
@@ -143,7 +143,7 @@ export function specialNumbers({ control, vocabulary }: StepParts): ReadonlySet<
     for (const value of toNumbers(constantTensor(constant)))
       if (value >= 0 && value < vocabulary) found.add(value);
   };
-  for (const node of control.body.nodes) node.inputs.forEach(see);
-  control.body.results.forEach(see);
+  for (const node of body.nodes) node.inputs.forEach(see);
+  body.results.forEach(see);
   return found;
 }

@@ -11,11 +11,12 @@ import { applyGraph, constantValue, shapeOf } from './graph-parts.js';
 import { croppedParts, requireLastOnly } from './loop-checks.js';
 import { type LoopDecoder, loopDecoder } from './loop-decoder.js';
 import type { Columns } from './loop-leaves.js';
-import { loopOutputs } from './loop-outputs.js';
+import { loopOutputs, untouchedOutputs } from './loop-outputs.js';
 import { type LoopBehaviour, observeLoop } from './loop-run.js';
 import type { LoopSite } from './loop-site.js';
 import { generationUnknown, loopNotUnderstood } from './refusals.js';
 import type { DecodeFlags, DecodeInput, RecognisedDecode } from './request.js';
+import type { StateSlot } from './wired-decoder.js';
 
 /** @throws E4203, E4206, E4207, E4208 */
 export function recogniseLoop(
@@ -121,11 +122,9 @@ function isPlainStart(start: readonly (readonly number[])[]): boolean {
   return start.length === 1 && new Set(start[0]).size === 1;
 }
 
-function loopFront(
-  { prologue }: LoopSite,
-  { contextNames, stateNames }: LoopDecoder,
-  start: readonly (readonly number[])[],
-): Front {
+function loopFront(site: LoopSite, decoder: LoopDecoder, start: readonly (readonly number[])[]): Front {
+  const { prologue } = site;
+  const slots = decoder.stateNames.length === 0 ? [] : stateSlots(decoder);
   return {
     params: prologue.graph.body.params.map((v, i) => ({ name: prologue.inputs[i] ?? '', type: v.type })),
     make: (b, params) => {
@@ -137,8 +136,13 @@ function loopFront(
         (_, i) => start[i % start.length]?.[Math.floor(i / start.length)] ?? 0,
       );
       return {
-        context: contextNames.map(at),
-        starts: stateNames.map((name) => (isEmptyOrZero(at(name)) ? undefined : at(name))),
+        context: decoder.contextNames.map(at),
+        starts: slots.map((slot) => (startsFromNothing(slot, at(slot.name)) ? undefined : at(slot.name))),
+        further: untouchedOutputs(
+          b,
+          site,
+          new Map(prologue.inputs.map((name, i) => [name, params[i] as Value])),
+        ),
         ...(!isPlainStart(start) && {
           prompt: constantValue(b, fromNumbers('i64', [batch, start.length], tokens)),
         }),
@@ -147,13 +151,15 @@ function loopFront(
   };
 }
 
-function isEmptyOrZero(v: Value): boolean {
-  const constant = constantOf(v);
+/** A state that grows starts empty, one that keeps its shape as zeros. */
+function startsFromNothing({ tokenAxis, shape }: StateSlot, start: Value): boolean {
+  if (tokenAxis !== undefined) return shape[tokenAxis] === 0;
+  const constant = constantOf(start);
   return constant !== undefined && constantTensor(constant).data.every((byte) => byte === 0);
 }
 
 /** States by how they change from the first iteration to the second. */
-function stateSlots({ behaviour, stateNames }: LoopDecoder) {
+function stateSlots({ behaviour, stateNames }: LoopDecoder): readonly StateSlot[] {
   return stateNames.map((name) => {
     const shape = shapeOf(behaviour.parts(0).floats.get(name));
     const after = shapeOf(behaviour.parts(1).floats.get(name));

@@ -55,7 +55,7 @@ export function recognisePair(models: PairModels, flags: DecodeFlags): Recognise
   const [firstType] = types.values();
   const batch = firstType?.shape[0] ?? 1;
   const encoder: EncoderSide = { model, types, graph: model.graphAt(types, new Map()), batch };
-  const decoder = withTypes(models.decoder, flags, new Map(), [...encoderSources(encoder).values()]);
+  const decoder = withTypes(models.decoder, flags, new Map(), offered(encoder));
   const gen = generation(flags, {}, batch, decoder.file);
   const pair = wirePair(encoder, decoder, flags);
   const made = later === undefined ? single(encoder, pair, gen) : withLater(encoder, pair, later, gen, flags);
@@ -66,6 +66,15 @@ export function recognisePair(models: PairModels, flags: DecodeFlags): Recognise
     notes: made.notes,
     diagnostics,
   };
+}
+
+/** What the encoder has for a decoder: its outputs before its inputs. */
+function offered(encoder: EncoderSide): readonly ContextSource[] {
+  const sources = [...encoderSources(encoder).values()];
+  return [
+    ...sources.filter(({ from }) => from === 'encoder output'),
+    ...sources.filter(({ from }) => from === 'encoder input'),
+  ];
 }
 
 export function encoderInputs({ model, types }: EncoderSide): readonly DecodeInput[] {
@@ -131,7 +140,7 @@ function withLater(
   const around: Surroundings = { context: first.context, states: first.states };
   const graph = decoderGraph(first.wired, { batch: encoder.batch, tokens: PROBE, past: 0 }, around);
   const offers = offersOf(first.wired.model, graph).map(({ port: { name }, type }) => ({ name, ...type }));
-  const typed = withTypes(later, flags, new Map(), [...offers, ...encoderSources(encoder).values()]);
+  const typed = withTypes(later, flags, new Map(), [...offers, ...offered(encoder)]);
   const pair = wireLater(
     encoder,
     typed,

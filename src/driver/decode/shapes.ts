@@ -21,6 +21,7 @@ export function bindPorts(
   file: string,
   batch: number | undefined,
 ): BoundInputs {
+  if (batch !== undefined) checkBatch(ports, given, file, batch);
   const infos = ports.map(({ name, dtype, dims }) => ({
     name,
     type: {
@@ -37,16 +38,23 @@ export function bindPorts(
         : [],
     ),
   );
-  const [first] = bound.values();
-  if (batch !== undefined && first !== undefined && first.shape[0] !== batch) {
-    throw usageError(
-      'E2211',
-      `--batch ${batch}: the first dim of input '${ports[0]?.name}' is ${first.shape[0]}`,
-      { file },
-      'Give the same batch in --input-shape, or leave --batch out.',
-    );
-  }
   return { types: bound, diagnostics };
+}
+
+function checkBatch(ports: readonly Port[], given: ShapesByName, file: string, batch: number): void {
+  const [port] = ports;
+  const declared = port?.dims?.[0];
+  const own =
+    given.get(port?.name ?? '')?.shape[0] ??
+    given.get('0')?.shape[0] ??
+    (typeof declared === 'number' ? declared : batch);
+  if (own === batch) return;
+  throw usageError(
+    'E2211',
+    `--batch ${batch}: the first dim of input '${port?.name}' is ${own}`,
+    { file },
+    'Give the same batch in --input-shape, or leave --batch out.',
+  );
 }
 
 /** The first dim of the first input is the batch, and so is every dim of the same symbol. */

@@ -6,10 +6,16 @@ import { Emitter } from '../../frontend/onnx/emit.js';
 import { constantOf, type Graph, type Value } from '../../ir/graph.js';
 import type { Generation } from '../../passes/decode/model.js';
 import { buildable, type Front, type PrefixParts, prefixSource } from './build-source.js';
-import { findScores, findTokens } from './find-ports.js';
+import { findScores, findTokens, looksLikeTokens } from './find-ports.js';
 import { generation } from './generation.js';
 import { buildGraph, copyPart, dependents, followFrom, named } from './graph-parts.js';
-import { inputUnbound, lengthNotBuildable, scoresNotFound, unknownName } from './refusals.js';
+import {
+  inputUnbound,
+  lengthNotBuildable,
+  nothingToDecode,
+  scoresNotFound,
+  unknownName,
+} from './refusals.js';
 import {
   type DecodeFlags,
   type Port,
@@ -24,6 +30,7 @@ import { ValueKeys } from './value-keys.js';
 import {
   decoderGraph,
   type Feed,
+  fixedLength,
   outputValue,
   rowAt,
   type Surroundings,
@@ -32,15 +39,19 @@ import {
   type WiredDecoder,
 } from './wired-decoder.js';
 
-/** @throws E2010 to E2013, E2211, E4201 to E4203, E4205, E4208 */
+/** @throws E2010 to E2013, E2211, E4201 to E4203, E4205, E4208, E4211 */
 export function recogniseTeacher(source: SourceModel, flags: DecodeFlags): RecognisedDecode {
   const model = withTypes(source, flags, flags.inputShapes, []);
   const bound = boundFeeds(model, flags);
-  const tokens = findTokens(
-    model,
-    model.inputs.filter(({ name }) => !bound.has(name)),
-    flags.tokensInput,
-  );
+  const free = model.inputs.filter(({ name }) => !bound.has(name));
+  if (flags.tokensInput === undefined && !free.some(looksLikeTokens)) {
+    throw nothingToDecode(
+      'the model holds no decoding loop and has no input for tokens',
+      { file: model.file },
+      'Compile it without --decode, or name its input with --tokens-input.',
+    );
+  }
+  const tokens = findTokens(model, free, flags.tokensInput);
   const own = model.inputs.filter((port) => port !== tokens && !bound.has(port.name));
   refuseMasks(own, tokens, model.file);
   const shapes = new Map(
@@ -141,7 +152,7 @@ function splitTeacher({ model, tokens, own, bound, generation: { batch, pad } }:
     return graph === undefined ? [] : [{ length, graph }];
   });
   const probe = samples.at(-1) ?? { length: 2, graph: graphAt(2) };
-  const scores = findScores(model, probe.graph, batch, probe.length, () => false);
+  const scores = findScores(model, probe.graph, batch, fixedLength(tokens) ?? probe.length, () => false);
   const place = (graph: Graph, name: string) =>
     graph.body.params[model.inputs.findIndex((port) => port.name === name)];
   const keys = new ValueKeys();

@@ -6,6 +6,7 @@ import type { TorchArchive } from '../../frontend/torchscript/archive/read.js';
 import { type ImportedModel, type InputShape, importTorchScript } from '../../frontend/torchscript/import.js';
 import { type Argument, forwardArguments } from '../../frontend/torchscript/signature.js';
 import type { Graph, Value } from '../../ir/graph.js';
+import { sameType } from '../../ir/type.js';
 import { buildable } from './build-source.js';
 import { applyGraph, buildGraph, constantValue } from './graph-parts.js';
 import { inputUnbound } from './refusals.js';
@@ -92,7 +93,7 @@ function declared(
   return { inputs, outputs };
 }
 
-/** What tokens look like in a decoder, the first that builds: rows of any length, one token a row, one token a row without an axis for it. */
+/** What tokens look like in a decoder, the usual first: rows of any length, one token a row, one token a row without an axis for it. */
 const TOKEN_FORMS: readonly { readonly columns: readonly number[]; readonly dims: readonly DeclaredDim[] }[] =
   [
     { columns: [2], dims: [undefined, 'tokens'] },
@@ -101,7 +102,7 @@ const TOKEN_FORMS: readonly { readonly columns: readonly number[]; readonly dims
   ];
 
 /** Arrangements tried before a model is given up. */
-const MOST_TRIALS = 120;
+const MOST_ARRANGEMENTS = 60;
 
 /** Builds the model with the tensors at hand in its places, in every arrangement until one fits, tokens in the places left over. */
 function tried(
@@ -112,24 +113,22 @@ function tried(
   file: string,
 ): Ports {
   const batch = hints.batch ?? [...given.values(), ...hints.offers][0]?.shape[0] ?? 1;
-  let trials = 0;
+  let tries = 0;
   for (const places of arrangements(args, given, hints)) {
-    for (const { columns, dims } of TOKEN_FORMS) {
-      if (trials++ === MOST_TRIALS) break;
-      const shapes = new Map(
-        args.map(({ name }) => [name, places.get(name) ?? { shape: [batch, ...columns] }] as const),
+    if (tries++ === MOST_ARRANGEMENTS) break;
+    const built = TOKEN_FORMS.flatMap(({ columns, dims }) => {
+      const tokens = { shape: [batch, ...columns] };
+      const model = imported(
+        load,
+        new Map(args.map(({ name }) => [name, places.get(name) ?? tokens] as const)),
       );
-      let model: ImportedModel | undefined;
-      buildable(() => {
-        model = load(shapes);
-        return model.graph;
-      });
-      if (model === undefined || !takesTokens(model, places)) continue;
-      const found = model;
-      return declared(found, (name, v) =>
-        given.has(name) ? openDims(shapeOf(v)) : places.has(name) ? shapeOf(v) : dims,
-      );
-    }
+      return model !== undefined && takesTokens(model, places) ? [{ model, dims }] : [];
+    });
+    const found = built.find(({ model }) => carries(model, places)) ?? built[0];
+    if (found === undefined) continue;
+    return declared(found.model, (name, v) =>
+      given.has(name) ? openDims(shapeOf(v)) : places.has(name) ? shapeOf(v) : found.dims,
+    );
   }
   if (hints.offers.length === 0) load(hints.given);
   throw inputUnbound(
@@ -137,6 +136,24 @@ function tried(
     { file },
     'Say with --bind ENC_OUT=DEC_IN what goes where and with --tokens-input which input takes the tokens, or trace the decoder: its example inputs say it.',
   );
+}
+
+function imported(load: Load, shapes: ReadonlyMap<string, InputShape>): ImportedModel | undefined {
+  let model: ImportedModel | undefined;
+  buildable(() => {
+    model = load(shapes);
+    return model.graph;
+  });
+  return model;
+}
+
+/** Whether an output can be the next value of an input: a model that broadcasts builds with tokens of other shapes as well. */
+function carries({ graph, inputNames }: ImportedModel, places: ReadonlyMap<string, InputShape>): boolean {
+  const { params, results } = graph.body;
+  return results.some((v) => {
+    const before = params.findIndex((param) => sameType(param.type, v.type));
+    return !params.includes(v) && places.has(inputNames[before] ?? '');
+  });
 }
 
 /** Whether an input that no tensor at hand went into is integer by its use. */

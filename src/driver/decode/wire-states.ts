@@ -1,5 +1,6 @@
 // The carried states of a decoder whose other inputs are known: which output is which input of the next step, what starts it,
 // and what is left as context.
+import { EXIT, NeffcError } from '../../base/diagnostic.js';
 import type { Graph } from '../../ir/graph.js';
 import { findScores } from './find-ports.js';
 import { nameOf, offersOf, refuseUndecided } from './offers.js';
@@ -11,6 +12,7 @@ import type { ContextSource, Needed, WiredPair } from './wire-pair.js';
 import {
   decoderGraph,
   type Feed,
+  type Moment,
   type StateSlot,
   type Surroundings,
   stateShape,
@@ -34,17 +36,34 @@ export function withStates(
   const open = openStates(decoder, needed, batch);
   for (const [i, { port }] of open.entries()) feeds.set(port.name, { kind: 'state', index: i });
   const isStep = open.length > 0 || probed.size > 0;
-  const length = typeof tokens.dims?.[1] === 'number' || tokens.dims?.length === 1 || isStep ? 1 : 2;
+  const fixed = typeof tokens.dims?.[1] === 'number' ? tokens.dims[1] : undefined;
+  const length = fixed ?? (tokens.dims?.length === 1 || isStep ? 1 : 2);
   const around: Surroundings = { context: needed.context, states: open.map(({ slot }) => slot) };
   const draft: WiredDecoder = { model: decoder, feeds, scores: '', stateOutputs: [] };
-  const graph = decoderGraph(draft, { batch, tokens: length, past: PROBE }, around);
+  const graph = probeGraph(draft, { batch, tokens: length, past: isStep ? PROBE : 0 }, around);
+  if (graph === undefined)
+    throw unbound(
+      open.map(({ port }) => port.name),
+      file,
+    );
   const states = pairStates(decoder, graph, needed, open, flags, length);
+  const unfed = open.filter(({ port }) => !states.has(port)).map(({ port }) => port.name);
+  if (unfed.length > 0) throw unbound(unfed, file);
   const scores = findScores(decoder, graph, batch, length, (name) =>
     [...states.values()].some((out) => out.port.name === name),
   );
-  const unfed = open.filter(({ port }) => !states.has(port)).map(({ port }) => port.name);
-  if (unfed.length > 0) throw unbound(unfed, file);
   return arrange(decoder, needed, open, states, scores, tokens);
+}
+
+/** The decoder's graph; nothing where inputs that were taken for states do not fit together. */
+function probeGraph(draft: WiredDecoder, at: Moment, around: Surroundings): Graph | undefined {
+  if (around.states.length === 0) return decoderGraph(draft, at, around);
+  try {
+    return decoderGraph(draft, at, around);
+  } catch (error) {
+    if (error instanceof NeffcError && error.exitCode === EXIT.badInput) return undefined;
+    throw error;
+  }
 }
 
 interface OpenState {

@@ -6,7 +6,7 @@ import { Emitter } from '../../frontend/onnx/emit.js';
 import { type Graph, producer, type Value } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
 import { buildGraph, copyPart, named } from './graph-parts.js';
-import { scoresNotFound } from './refusals.js';
+import { lengthNotBuildable, scoresNotFound } from './refusals.js';
 import type { DeclaredDim, Port, ShapedType, SourceModel } from './request.js';
 import { Symbols } from './shapes.js';
 
@@ -16,7 +16,7 @@ export type Feed =
   /** A tensor that is the same at every step. */
   | { readonly kind: 'context'; readonly index: number }
   | { readonly kind: 'state'; readonly index: number }
-  /** All ones, over all tokens so far where it is as long as they are. */
+  /** All ones; as long as all tokens so far where the length counts those in the states, or is not declared. */
   | { readonly kind: 'ones' }
   /** The position of each token of this run. */
   | { readonly kind: 'count' }
@@ -69,7 +69,7 @@ export function decoderGraph({ model, feeds }: WiredDecoder, at: Moment, around:
   const symbols = new Symbols();
   const types = new Map<string, ShapedType>();
   const values = new Map<string, HostTensor>();
-  const tokenSymbols = new Set<string>();
+  const pastSymbols = new Set<string>();
   const take = (port: Port, type: ShapedType): void => {
     types.set(port.name, type);
     symbols.learn(port.dims, type.shape);
@@ -80,14 +80,13 @@ export function decoderGraph({ model, feeds }: WiredDecoder, at: Moment, around:
       const length = fixedLength(port) ?? at.tokens;
       const rank = port.dims?.length ?? 2;
       take(port, { dtype: port.dtype ?? 'i64', shape: rank === 1 ? [at.batch] : [at.batch, length] });
-      addSymbol(tokenSymbols, port.dims?.[1]);
     }
     const given = feed?.kind === 'context' ? around.context[feed.index] : undefined;
     if (given !== undefined) take(port, { dtype: given.dtype, shape: given.shape });
     const state = feed?.kind === 'state' ? around.states[feed.index] : undefined;
     if (state !== undefined) {
       take(port, { dtype: state.dtype, shape: stateShape(state, at.past) });
-      if (state.tokenAxis !== undefined) addSymbol(tokenSymbols, port.dims?.[state.tokenAxis]);
+      if (state.tokenAxis !== undefined) addSymbol(pastSymbols, port.dims?.[state.tokenAxis]);
     }
     if (feed?.kind === 'constant') {
       take(port, feed.value);
@@ -97,7 +96,7 @@ export function decoderGraph({ model, feeds }: WiredDecoder, at: Moment, around:
   for (const port of model.inputs) {
     const feed = feeds.get(port.name);
     if (feed?.kind !== 'ones' && feed?.kind !== 'count') continue;
-    const value = positional(port, feed.kind, at, symbols, tokenSymbols);
+    const value = positional(port, feed.kind, at, symbols, pastSymbols);
     types.set(port.name, value);
     values.set(port.name, value);
   }
@@ -114,15 +113,15 @@ function positional(
   kind: 'ones' | 'count',
   at: Moment,
   symbols: Symbols,
-  tokenSymbols: ReadonlySet<string>,
+  pastSymbols: ReadonlySet<string>,
 ): HostTensor {
   const dims = port.dims ?? [undefined, undefined];
   const span = kind === 'ones' ? at.past + at.tokens : at.tokens;
-  const overTokens = (d: DeclaredDim): boolean =>
+  const overAll = (d: DeclaredDim): boolean =>
     typeof d !== 'number' &&
-    (symbols.value(d) === undefined || (typeof d === 'string' && mentions(d, tokenSymbols)));
+    (symbols.value(d) === undefined || (typeof d === 'string' && mentions(d, pastSymbols)));
   const shape = dims.map((d, axis) => {
-    if (axis === dims.length - 1 && overTokens(d)) return span;
+    if (axis === dims.length - 1 && overAll(d)) return span;
     return symbols.value(d) ?? (axis === 0 ? at.batch : 1);
   });
   const length = shape.at(-1) ?? 1;
@@ -214,6 +213,7 @@ export function tokensAs(e: Emitter, tokens: Value, input: Value, pad: number): 
   if (shape.length === 1) return e.reshape(own, shape);
   const [batch = 1, length = 1] = staticShape(tokens.type) ?? [];
   const missing = (shape[1] ?? length) - length;
+  if (missing < 0) throw lengthNotBuildable(`the decoder takes ${shape[1]} tokens at most`);
   if (missing === 0) return own;
   return e.concat([own, e.filled(input.type.dtype, [batch, missing], pad)], 1);
 }

@@ -14,7 +14,7 @@ import { runPasses } from '../../passes/pipeline.js';
 import { simulateTiming } from '../../sim/simulate.js';
 import type { CompileOptions, CompileReport, ExecutableReport } from '../compile.js';
 import type { RecognisedDecode } from '../decode/request.js';
-import { requireKernels } from '../supported.js';
+import { refusedByType, refuseHostOperators } from '../host/plan.js';
 import { VERSION } from '../version.js';
 import { type LoopDescription, loopArtifact } from './loop-artifact.js';
 import { loopSpec, type PreparedLoop } from './loop-spec.js';
@@ -55,7 +55,7 @@ export function prepareDecode(
     return done;
   };
   const loop = loopSpec(chosen.program, source.generation, recognised.outputs, prepare);
-  for (const graph of [loop.spec.prologue, loop.spec.step, loop.spec.finish]) requireKernels(graph);
+  for (const graph of [loop.spec.prologue, loop.spec.step, loop.spec.finish]) refuseHostOperators(refusedByType(graph));
   stage('passes');
   return {
     name,

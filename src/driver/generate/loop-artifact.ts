@@ -8,7 +8,7 @@ import type { CompiledLoop, LoopExecutable } from '../../backend/decode/compile-
 import type { LoopShape } from '../../backend/decode/spec.js';
 import type { Target } from '../../chip/target.js';
 import type { Program, Variable } from '../../isa/program.js';
-import { constantBytes } from '../../ops/evaluate.js';
+import { passingBytes } from '../../ops/evaluate.js';
 import type { Generation } from '../../passes/decode/model.js';
 import type { DecodeInput } from '../decode/request.js';
 import type { FinishGraph } from './finish-graph.js';
@@ -40,7 +40,7 @@ export function loopArtifact(loop: CompiledLoop, d: LoopDescription): LoopArtifa
   const variables = loop.variables.map((v, i): Variable => {
     const constant = loop.constants.get(i);
     if (constant === undefined) return v;
-    const entry = store.add(() => constantBytes(constant), {
+    const entry = store.add(constant.cache ?? (() => passingBytes(constant)), {
       name: v.name,
       dtype: constant.dtype,
       shape: constant.shape,

@@ -10,10 +10,15 @@ const FLOPS_PER_NS = 4;
 const BYTES_PER_NS = 8;
 const CALL_NS = 2000;
 
-const NOT_IN_JSON = new Map([['Infinity', Number.POSITIVE_INFINITY], ['-Infinity', Number.NEGATIVE_INFINITY], ['NaN', Number.NaN]]);
+const NOT_IN_JSON = new Map([
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+  ['NaN', Number.NaN],
+]);
 
 export function attributesToJson(attrs: Attrs): JsonRecord {
-  const plain = (value: Attr): JsonValue => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : (value as JsonValue));
+  const plain = (value: Attr): JsonValue =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : (value as JsonValue);
   return Object.fromEntries(Object.entries(attrs).map(([name, value]) => [name, plain(value)]));
 }
 
@@ -21,7 +26,10 @@ export function attributesToJson(attrs: Attrs): JsonRecord {
 export function attributesFromJson(op: string, json: JsonRecord): Attrs {
   const { attrs } = declarationOf(op);
   return Object.fromEntries(
-    Object.entries(json).map(([name, value]) => [name, (attrs[name]?.kind === 'float' && NOT_IN_JSON.get(value as string)) || (value as Attr)]),
+    Object.entries(json).map(([name, value]): [string, Attr] => {
+      const number = attrs[name]?.kind === 'float' ? NOT_IN_JSON.get(value as string) : undefined;
+      return [name, number ?? (value as Attr)];
+    }),
   );
 }
 
@@ -30,11 +38,19 @@ export function hostNs(node: Node): number {
   const { cost } = declarationOf(node.op);
   const types = (values: readonly Value[]) => values.map((v) => v.type);
   const work = cost?.(types(node.inputs), types(node.outputs), node.attrs);
-  return CALL_NS + Math.ceil(work === undefined ? 0 : Math.max(work.flops / FLOPS_PER_NS, work.bytes / BYTES_PER_NS));
+  return (
+    CALL_NS +
+    Math.ceil(work === undefined ? 0 : Math.max(work.flops / FLOPS_PER_NS, work.bytes / BYTES_PER_NS))
+  );
 }
 
 /** @param nameOf host value of an operand that is no constant @param constant place of a constant in the artifact's index */
-export function hostOperator(node: Node, outputs: readonly string[], nameOf: (v: Value) => string, constant: (c: Constant) => number): HostOperator {
+export function hostOperator(
+  node: Node,
+  outputs: readonly string[],
+  nameOf: (v: Value) => string,
+  constant: (c: Constant) => number,
+): HostOperator {
   const operand = (v: Value): HostOperand => {
     const known = constantOf(v);
     return known === undefined ? { value: nameOf(v) } : { constant: constant(known) };

@@ -6,8 +6,8 @@ import { bytesConstant } from '../../ir/constant.js';
 import { tensorType } from '../../ir/type.js';
 import { inferTypes } from '../../ops/infer.js';
 import { OPERATORS } from '../../ops/table.js';
-import { attributesFromJson } from './operator-record.js';
 import type { HostFunction, HostOperatorTable } from '../../runtime/host-operators.js';
+import { attributesFromJson } from './operator-record.js';
 
 const typeOf = (t: HostTensor) => tensorType(t.dtype, t.shape);
 

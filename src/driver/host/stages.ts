@@ -1,7 +1,8 @@
 // A graph cut into stages: parts that the chip runs, and single operators that the host runs between them. A part is as large as the
 // order of dependences allows; values that pass from one to another go through the host.
-import { KERNELS } from '../../backend/lower/kernels.js';
+
 import { CHIP_TYPE } from '../../backend/lower/chip-type.js';
+import { KERNELS } from '../../backend/lower/kernels.js';
 import { unsupported } from '../../base/diagnostic.js';
 import { constantOf, type Graph, type Node, producer, type Value } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
@@ -14,13 +15,21 @@ export interface HostValue {
 }
 
 export type Stage =
-  | { readonly kind: 'chip'; readonly name: string; readonly graph: Graph; readonly inputs: readonly HostValue[]; readonly outputs: readonly HostValue[] }
+  | {
+      readonly kind: 'chip';
+      readonly name: string;
+      readonly graph: Graph;
+      readonly inputs: readonly HostValue[];
+      readonly outputs: readonly HostValue[];
+    }
   | { readonly kind: 'host'; readonly node: Node; readonly outputs: readonly HostValue[] };
 
 /** Nodes that no engine can run, as far as operator and element types say. */
 export function unrunnable(graph: Graph): ReadonlySet<Node> {
   const held = (v: Value): boolean => CHIP_TYPE[v.type.dtype] !== undefined;
-  return new Set(graph.body.nodes.filter((n) => KERNELS[n.op] === undefined || ![...n.inputs, ...n.outputs].every(held)));
+  return new Set(
+    graph.body.nodes.filter((n) => KERNELS[n.op] === undefined || ![...n.inputs, ...n.outputs].every(held)),
+  );
 }
 
 /** The stages in an order in which they can run. Without host nodes: the graph as it is. */
@@ -43,7 +52,13 @@ export function stagesOf(graph: Graph, hosted: ReadonlySet<Node>): readonly Stag
 function wholeStage(graph: Graph): Stage {
   const { params, results } = graph.body;
   const name = (v: Value, i: number): HostValue => ({ name: graph.outputNames[i] ?? v.name, value: v });
-  return { kind: 'chip', name: 'main', graph, inputs: params.map((value) => ({ name: value.name, value })), outputs: results.map(name) };
+  return {
+    kind: 'chip',
+    name: 'main',
+    graph,
+    inputs: params.map((value) => ({ name: value.name, value })),
+    outputs: results.map(name),
+  };
 }
 
 /** Names of values on the host: those of the model's inputs and outputs, else made up. */
@@ -51,7 +66,8 @@ type Names = (v: Value) => readonly string[];
 
 function hostNames({ body, outputNames }: Graph): Names {
   const names = new Map<Value, string[]>();
-  for (const [i, v] of body.results.entries()) names.set(v, [...(names.get(v) ?? []), outputNames[i] ?? `output ${i}`]);
+  for (const [i, v] of body.results.entries())
+    names.set(v, [...(names.get(v) ?? []), outputNames[i] ?? `output ${i}`]);
   const params = new Set(body.params);
   return (v) => (params.has(v) ? [v.name, ...(names.get(v) ?? [])] : (names.get(v) ?? [`value ${v.id}`]));
 }
@@ -74,27 +90,50 @@ function levels(graph: Graph, hosted: ReadonlySet<Node>): ReadonlyMap<Node, numb
 function passedThrough({ body }: Graph): readonly Value[] {
   const passed = body.results.filter((v) => producer(v) === undefined);
   const odd = passed.find((v) => CHIP_TYPE[v.type.dtype] === undefined);
-  if (odd !== undefined) throw unsupported('E4023', `an output of ${odd.type.dtype} is an input or constant of the model, beside operators that run on the host`);
+  if (odd !== undefined)
+    throw unsupported(
+      'E4023',
+      `an output of ${odd.type.dtype} is an input or constant of the model, beside operators that run on the host`,
+    );
   return passed;
 }
 
-function chipStage(graph: Graph, name: string, nodes: readonly Node[], passed: readonly Value[], names: Names): Stage {
+function chipStage(
+  graph: Graph,
+  name: string,
+  nodes: readonly Node[],
+  passed: readonly Value[],
+  names: Names,
+): Stage {
   const own = new Set(nodes);
   const outside = (v: Value): boolean => constantOf(v) === undefined && !own.has(producer(v) as Node);
   const taken = [...new Set([...nodes.flatMap((n) => n.inputs), ...passed].filter(outside))];
   const used = new Set(graph.body.nodes.filter((n) => !own.has(n)).flatMap((n) => n.inputs));
   for (const v of graph.body.results) used.add(v);
   const made = nodes.flatMap((n) => n.outputs).filter((v) => used.has(v));
-  const given = [...made, ...passed].flatMap((value) => outputNamesOf(value, graph, names).map((own): HostValue => ({ name: own, value })));
+  const given = [...made, ...passed].flatMap((value) =>
+    outputNamesOf(value, graph, names).map((own): HostValue => ({ name: own, value })),
+  );
   const part = buildGraph(
     name,
     taken.map((v) => ({ name: firstName(v, names), type: v.type })),
     (b, params) => {
-      const results = copyPart(b, graph, new Map(taken.map((v, i) => [v, params[i] as Value])), given.map((g) => g.value));
+      const results = copyPart(
+        b,
+        graph,
+        new Map(taken.map((v, i) => [v, params[i] as Value])),
+        given.map((g) => g.value),
+      );
       return given.map((g, i) => [g.name, results[i] as Value]);
     },
   );
-  return { kind: 'chip', name, graph: part, inputs: taken.map((value) => ({ name: firstName(value, names), value })), outputs: given };
+  return {
+    kind: 'chip',
+    name,
+    graph: part,
+    inputs: taken.map((value) => ({ name: firstName(value, names), value })),
+    outputs: given,
+  };
 }
 
 const firstName = (v: Value, names: Names): string => names(v)[0] ?? `value ${v.id}`;
@@ -106,10 +145,18 @@ function outputNamesOf(v: Value, graph: Graph, names: Names): readonly string[] 
 
 function hostStage(node: Node, names: Names): Stage {
   const dynamic = node.outputs.find((v) => staticShape(v.type) === undefined);
-  if (dynamic !== undefined) throw unsupported('E4023', `the shape of a result of ${node.op} depends on data`, { node: node.origins[0]?.node ?? node.op });
+  if (dynamic !== undefined)
+    throw unsupported('E4023', `the shape of a result of ${node.op} depends on data`, {
+      node: node.origins[0]?.node ?? node.op,
+    });
   const outputs = node.outputs.map((value): HostValue => {
     const [name = '', ...more] = names(value);
-    if (more.length > 0) throw unsupported('E4023', `outputs ${[name, ...more].join(' and ')} are the same value, made on the host`, { node: node.origins[0]?.node ?? node.op });
+    if (more.length > 0)
+      throw unsupported(
+        'E4023',
+        `outputs ${[name, ...more].join(' and ')} are the same value, made on the host`,
+        { node: node.origins[0]?.node ?? node.op },
+      );
     return { name, value };
   });
   return { kind: 'host', node, outputs };

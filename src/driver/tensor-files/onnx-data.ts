@@ -1,6 +1,12 @@
 // Data files of the ONNX test format (`input_0.pb`, `output_0.pb`): one serialized tensor each.
 import { badInput } from '../../base/diagnostic.js';
-import { elementCount, type HostTensor, makeTensor, stringTensor, unpackElements } from '../../base/tensor.js';
+import {
+  elementCount,
+  type HostTensor,
+  makeTensor,
+  stringTensor,
+  unpackElements,
+} from '../../base/tensor.js';
 import type { OnnxTensor } from '../../frontend/onnx/proto/model.js';
 import { readTensorProto } from '../../frontend/onnx/proto/values.js';
 

@@ -29,6 +29,18 @@ export function readInput(
   return fromJsonTensor(parseJson(bytes, file), input.dtype, file);
 }
 
+/**
+ * The tensor of an .npy or JSON file for an input whose type is not known: that of the .npy; of JSON i64 where all numbers are
+ * whole, else f32.
+ * @throws E3616, E3617, and as readNpy
+ */
+export function readTensor(bytes: Uint8Array, file: string): HostTensor {
+  if (isNpy(bytes)) return readNpy(bytes, file);
+  const json = parseJson(bytes, file);
+  const whole = [json].flat(Number.POSITIVE_INFINITY as 1).every((leaf) => Number.isInteger(leaf));
+  return fromJsonTensor(json, whole ? 'i64' : 'f32', file);
+}
+
 function fromNpz(bytes: Uint8Array, file: string, { name, dtype }: ImageInput): HostTensor {
   const arrays = readNpz(bytes, file, new Map([[name, dtype]]));
   const only = arrays.size === 1 ? [...arrays.values()][0] : undefined;

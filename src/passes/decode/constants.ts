@@ -66,7 +66,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** Whether two constants have the same elements; recipes are compared before anything is evaluated. */
-function sameConstant(a: Constant, b: Constant): boolean {
+export function sameConstant(a: Constant, b: Constant): boolean {
   if (a === b) return true;
   if (a.dtype !== b.dtype || !sameShape(a.shape, b.shape)) return false;
   if (sameRecipe(a, b)) return true;

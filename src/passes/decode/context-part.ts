@@ -1,13 +1,15 @@
 // What is computed once a request, before the first step: values of the decoder that depend on the context alone, and what
 // the states hold of a prompt whose last token the first step takes. Rows of a prompt are rows of the decoder at any length
 // that has them: that is what has been proven.
-import type { Value } from '../../ir/graph.js';
+import { constantOf, type Value } from '../../ir/graph.js';
 import type { GraphBuilder } from '../../ops/build.js';
+import { constantNumbers } from '../../ops/evaluate.js';
 import type { DecodeSource, StepProgram, StepState } from './model.js';
 import { Continuation, copyValues } from './prologue.js';
 import type { Proof } from './prove.js';
 import { refuse } from './refusal.js';
 import type { Kept, StepParts } from './step-parts.js';
+import { unroll } from './unroll.js';
 
 export interface ContextPart {
   readonly proof: Proof;
@@ -35,7 +37,10 @@ export function contextPart(
   const hoisted = copyValues(builder, [...parts.contexts.keys()], given);
   const before = family.first - 1;
   if (source.kind === 'carried' || before === 0 || prompt === undefined)
-    return { contexts: hoisted, starts: parts.states.map(() => undefined) };
+    return {
+      contexts: hoisted,
+      starts: parts.states.map(({ kept }) => recurrentStart(builder, proof, kept, given)),
+    };
   const length = Math.max(family.first, source.shortest);
   const graph = family.at(length);
   const high = [0, length - family.first];
@@ -45,12 +50,42 @@ export function contextPart(
   );
   const starts = parts.states.map(({ kept, state }) => {
     if (kept === undefined) return undefined;
-    const [value] = copyValues(builder, [proof.partnerAt(kept.value, length)], here);
+    const partner =
+      kept.what === 'state'
+        ? stateAfter(proof, kept, length, before - 1)
+        : proof.partnerAt(kept.value, length);
+    const [value] = copyValues(builder, [partner], here);
     return value === undefined
       ? refuse(undefined, 'a state has no value')
       : startOf(builder, value, kept, state, before);
   });
   return { contexts: hoisted, starts };
+}
+
+/** What the first cell of a recurrence starts from; undefined for zeros. */
+function recurrentStart(
+  builder: GraphBuilder,
+  proof: Proof,
+  kept: Kept | undefined,
+  given: ReadonlyMap<Value, Value>,
+): Value | undefined {
+  const node = kept?.what === 'state' ? proof.view.producer(kept.value) : undefined;
+  const start = node?.inputs[1 + (kept?.depth ?? 0)];
+  if (start === undefined) return undefined;
+  const constant = constantOf(start);
+  if (constant !== undefined && Array.from(constantNumbers(constant)).every((x) => x === 0)) return undefined;
+  return copyValues(builder, [start], given)[0];
+}
+
+/** What a cell of a recurrence leaves at another length. */
+function stateAfter(proof: Proof, kept: Kept, length: number, token: number): Value {
+  const node = proof.view.producer(kept.value);
+  const cell = node && proof.view.recurrences.get(node);
+  const output = cell?.outputs[node?.outputs.indexOf(kept.value) ?? 0];
+  if (cell === undefined || output === undefined) return refuse(node, 'a recurrence is not known');
+  const cells = unroll(cell, output, proof.partnerAt(kept.value, length), length);
+  const value = 'states' in cells ? cells.states[token]?.[kept.depth] : undefined;
+  return value ?? refuse(node, 'a state of the recurrence is not found at the length of the prompt');
 }
 
 /** What a state holds after `before` rows of its value. */
@@ -61,6 +96,7 @@ function startOf(
   state: StepState,
   before: number,
 ): Value {
+  if (what === 'state') return value;
   const shape = value.type.shape as readonly number[];
   const from = what === 'window' ? Math.max(0, before - depth) : 0;
   const rows = builder.one('slice', [value], {

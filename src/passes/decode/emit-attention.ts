@@ -1,7 +1,7 @@
 // The attention operator in a step: one query, all keys so far. Which keys exist is said by a mask, since `causal` counts
 // queries from 0.
 import type { Node, Value } from '../../ir/graph.js';
-import type { StepEmitter } from './emit.js';
+import type { Emitter } from './emitter.js';
 import type { Form } from './form.js';
 import { refuse } from './refusal.js';
 
@@ -9,7 +9,7 @@ import { refuse } from './refusal.js';
 const QUERIES = 2;
 const KEYS = 3;
 
-export function emitAttention(em: StepEmitter, node: Node, form: Form): Value {
+export function emitAttention(em: Emitter, node: Node, form: Form): Value {
   const plan = em.proof.plans.get(node);
   const [out] = node.outputs;
   if (plan === undefined || out === undefined) return refuse(node, 'a value is used that was not looked at');

@@ -1,23 +1,23 @@
 // Rows of values whose entry needs several rows of an operand, or another one than its own: convolutions over tokens,
 // padding, shifted slices, sums that run on. Rows are counted from this step's token: 0 is its own, -1 the one before.
-import { type Node, producer, type Value } from '../../ir/graph.js';
+import type { Node, Value } from '../../ir/graph.js';
 import { declarationOf } from '../../ops/table.js';
 import { axisAt } from './axes.js';
-import type { StepEmitter } from './emit.js';
+import type { Emitter } from './emitter.js';
 import { refuse } from './refusal.js';
 
 /** Rows `from` to `to` of a node's result along `axis`. */
-export function emitWindow(em: StepEmitter, node: Node, axis: number, from: number, to: number): Value {
+export function emitWindow(em: Emitter, node: Node, axis: number, from: number, to: number): Value {
   const rows = ROWS[node.op];
   if (rows === undefined) return refuse(node, `it is not known which tokens ${node.op} needs`);
   return rows(em, node, axis, from, to);
 }
 
-type Rows = (em: StepEmitter, node: Node, axis: number, from: number, to: number) => Value;
+type Rows = (em: Emitter, node: Node, axis: number, from: number, to: number) => Value;
 
 /** Rows of any value; those before this step's come from a state. */
-function windowOf(em: StepEmitter, v: Value, axis: number, from: number, to: number): Value {
-  const node = producer(v);
+function windowOf(em: Emitter, v: Value, axis: number, from: number, to: number): Value {
+  const node = em.proof.view.producer(v);
   const own = axisAt(em.factsOf(v).axes, axis);
   if (own === undefined) return em.whole(v);
   const plan = node && em.proof.plans.get(node);
@@ -33,7 +33,7 @@ function windowOf(em: StepEmitter, v: Value, axis: number, from: number, to: num
 
 /** Rows that are not there yet as such, but those of the operands are. */
 function throughElementwise(
-  em: StepEmitter,
+  em: Emitter,
   v: Value,
   node: Node | undefined,
   axis: number,

@@ -2,12 +2,14 @@
 // which all tokens are needed becomes a state that gets one row a step (or is computed again from the token buffer, in the
 // padded step); a constant with a token axis gives its row by a gather; what depends on the context alone is made by the
 // prologue. Nothing is decided here about soundness.
-import { constantOf, type Node, producer, type Value } from '../../ir/graph.js';
+import { constantOf, type Node, type Value } from '../../ir/graph.js';
 import { elementCount } from '../../ir/type.js';
 import type { GraphBuilder } from '../../ops/build.js';
 import { axisAt, isMerged, isPlain, type TokenAxis } from './axes.js';
 import { emitAttention } from './emit-attention.js';
+import { emitRecurrence } from './emit-recurrence.js';
 import { emitWindow } from './emit-window.js';
+import type { Emitter } from './emitter.js';
 import type { Facts } from './facts.js';
 import { type AxisForm, type Form, formKey, isUniform, shapeInForm, uniformForm } from './form.js';
 import type { Plan } from './plan.js';
@@ -18,13 +20,13 @@ import type { StepParts } from './step-parts.js';
 /** Moves that a cache may be placed before: the state is smaller there, or the same. */
 const MOVES = new Set(['reshape', 'transpose', 'broadcast']);
 
-export class StepEmitter {
+export class StepEmitter implements Emitter {
   readonly builder: GraphBuilder;
   readonly proof: Proof;
   readonly parts: StepParts;
-  /** Whether rows are computed one a step; otherwise all, from a buffer of the tokens. */
-  private readonly incremental: boolean;
+  readonly incremental: boolean;
   private readonly made = new Map<Value, Map<string, Value>>();
+  private readonly together = new Map<Node, readonly Value[]>();
 
   constructor(proof: Proof, parts: StepParts, incremental: boolean) {
     this.proof = proof;
@@ -34,14 +36,15 @@ export class StepEmitter {
   }
 
   factsOf(v: Value): Facts {
-    return this.proof.facts.get(v) ?? refuse(producer(v), 'a value is used that was not looked at');
+    return (
+      this.proof.facts.get(v) ?? refuse(this.proof.view.producer(v), 'a value is used that was not looked at')
+    );
   }
 
   get max(): number {
     return this.proof.family.max;
   }
 
-  /** The value in a form; made once. */
   emit(v: Value, form: Form): Value {
     const key = formKey(form);
     const forms = this.made.get(v) ?? new Map<string, Value>();
@@ -53,12 +56,16 @@ export class StepEmitter {
     return value;
   }
 
-  /** All of a value. */
+  once(node: Node, make: () => readonly Value[]): readonly Value[] {
+    const values = this.together.get(node) ?? make();
+    this.together.set(node, values);
+    return values;
+  }
+
   whole(v: Value): Value {
     return this.emit(v, uniformForm(this.factsOf(v), 'whole'));
   }
 
-  /** One entry of a token axis of an emitted value: the row of this step's token; the axis stays. */
   rowOf(value: Value, a: TokenAxis): Value {
     const shape = value.type.shape as readonly number[];
     if (!isMerged(a)) return this.builder.one('gather', [value, this.parts.row()], { axis: a.axis });
@@ -99,9 +106,9 @@ export class StepEmitter {
   private site(v: Value, fits: (candidate: Value) => boolean): Value {
     let best = v;
     for (
-      let at = producer(v);
+      let at = this.proof.view.producer(v);
       at !== undefined && MOVES.has(at.op);
-      at = at.inputs[0] && producer(at.inputs[0])
+      at = at.inputs[0] && this.proof.view.producer(at.inputs[0])
     ) {
       const [x] = at.inputs;
       if (x === undefined || constantOf(x) !== undefined) break;
@@ -149,7 +156,7 @@ export class StepEmitter {
   }
 
   private emitNode(v: Value, form: Form): Value {
-    const node = producer(v);
+    const node = this.proof.view.producer(v);
     const plan = node && this.proof.plans.get(node);
     if (node === undefined || plan === undefined || v.def.kind !== 'result')
       return refuse(node, 'a value is used that was not looked at');
@@ -162,6 +169,7 @@ export class StepEmitter {
     if (special?.kind === 'window' && form.get(special.axis) === 'row')
       return emitWindow(this, node, special.axis, 0, 0);
     if (special?.kind === 'attention') return emitAttention(this, node, form);
+    if (special?.kind === 'recurrence') return emitRecurrence(this, node, v, form);
     // Axes that come out of an operator that runs over them exist as a whole only.
     const produced = this.wholeOnly(plan, f);
     const asked: Form = new Map([...form].map(([axis, a]) => [axis, produced.has(axis) ? 'whole' : a]));
@@ -184,7 +192,6 @@ export class StepEmitter {
     return ran;
   }
 
-  /** Operands in the forms that follow from that of the result. */
   operands(node: Node, plan: Plan, form: Form): Value[] {
     return node.inputs.map((input, i) => {
       const f = this.factsOf(input);

@@ -25,17 +25,18 @@ export function lengthProblem(
   facts: ReadonlyMap<Value, Facts>,
   max: number,
   length: number,
+  producerOf: (v: Value) => Node | undefined,
 ): LengthProblem | undefined {
   for (const { reference, other, vanished } of pairs) {
-    const node = producer(reference);
+    const node = producerOf(reference);
     const shape = expectedShape(reference, facts, length);
     const found = staticShape(other.type) ?? [];
     if (constantOf(reference) !== undefined) continue;
     if (vanished) {
       const moved = node?.inputs[0];
       const before = moved === undefined ? shape : expectedShape(moved, facts, length);
-      if (elementCount(shape) !== elementCount(before))
-        return { node, reason: `${node?.op ?? 'a move'} is missing, and would change the shape` };
+      if (node === undefined || !movesNothing(node, before, shape))
+        return { node, reason: `${node?.op ?? 'a move'} is missing, and would change something` };
       continue;
     }
     // A reshape may take up a move before it that vanished; what it makes of it is compared.
@@ -45,6 +46,18 @@ export function lengthProblem(
     if (name !== undefined) return { node, reason: `attribute '${name}' is another one` };
   }
   return undefined;
+}
+
+/** Whether a move leaves all elements in their row-major order. */
+function movesNothing(node: Node, from: readonly number[], to: readonly number[]): boolean {
+  if (elementCount(from) !== elementCount(to)) return false;
+  const { perm, steps } = node.attrs as {
+    readonly perm?: readonly number[];
+    readonly steps?: readonly number[];
+  };
+  const moved = perm?.filter((axis) => from[axis] !== 1) ?? [];
+  const ordered = moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? 0));
+  return ordered && (steps ?? []).every((step, axis) => step === 1 || to[axis] === 1);
 }
 
 function expectedShape(v: Value, facts: ReadonlyMap<Value, Facts>, length: number): number[] {

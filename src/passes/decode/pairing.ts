@@ -2,6 +2,9 @@
 // same operator on paired operands. A move that moves nothing at the shorter length may be missing there. Whether shapes and
 // attributes agree is asked later (lengths.ts), when it is known which axes grow.
 import { constantOf, type Graph, type Node, producer, type Value } from '../../ir/graph.js';
+import { zerosLike } from './cell.js';
+import type { View } from './recurrence.js';
+import { unroll } from './unroll.js';
 
 export interface ValuePair {
   readonly reference: Value;
@@ -20,7 +23,9 @@ export type Pairing = { readonly pairs: readonly ValuePair[] } | { readonly mism
 /** Moves that the builder drops where they move nothing. */
 const VANISHING = new Set(['reshape', 'broadcast', 'slice', 'pad', 'transpose']);
 
-export function pairGraphs(reference: Graph, other: Graph): Pairing {
+/** `length`: the number of tokens of the other graph. */
+export function pairGraphs(view: View, other: Graph, length: number): Pairing {
+  const reference = view.graph;
   const pairs: ValuePair[] = [];
   const seen = new Map<Value, Set<Value>>();
   const open: [Value, Value][] = [];
@@ -41,11 +46,24 @@ export function pairGraphs(reference: Graph, other: Graph): Pairing {
   }
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const [a, b] = next;
-    const [nodeA, nodeB] = [producer(a), producer(b)];
+    const [nodeA, nodeB] = [view.producer(a), producer(b)];
+    const recurrence = nodeA && view.recurrences.get(nodeA);
     if (nodeA === undefined) {
       const same = constantOf(a) === undefined ? params.get(a) === b : constantOf(b) !== undefined;
       if (!same) return { mismatch: { node: nodeB, reason: 'the graphs differ' } };
       pairs.push({ reference: a, other: b, vanished: false });
+      continue;
+    }
+    if (recurrence !== undefined) {
+      const output = recurrence.outputs[nodeA.outputs.indexOf(a)];
+      const cells = output && unroll(recurrence, output, b, length);
+      if (cells === undefined || 'reason' in cells)
+        return { mismatch: { node: nodeA, reason: 'the recurrence is another one' } };
+      pairs.push({ reference: a, other: b, vanished: false });
+      const { states } = recurrence;
+      const starts = states.map(({ before }, i) => cells.starts[i] ?? zerosLike(before));
+      const operands = [cells.x, ...starts, ...cells.shared];
+      for (const [i, input] of nodeA.inputs.entries()) push(input, operands[i] ?? input);
       continue;
     }
     if (nodeB?.op === nodeA.op && nodeB.inputs.length === nodeA.inputs.length && sameResult(a, b)) {
@@ -55,13 +73,18 @@ export function pairGraphs(reference: Graph, other: Graph): Pairing {
     }
     const [moved] = nodeA.inputs;
     if (!VANISHING.has(nodeA.op) || moved === undefined) {
-      const found = nodeB?.op ?? 'no operator';
-      return { mismatch: { node: nodeA, reason: `${found} stands in the place of ${nodeA.op}` } };
+      return { mismatch: { node: nodeA, reason: difference(nodeA, nodeB) } };
     }
     pairs.push({ reference: a, other: b, vanished: true });
     push(moved, b);
   }
   return { pairs };
+}
+
+function difference(a: Node, b: Node | undefined): string {
+  if (a.op === b?.op)
+    return `${a.op} has ${b.inputs.length} operands and not ${a.inputs.length}: tokens go through copies of something that is no forward recurrence`;
+  return `${b?.op ?? 'no operator'} stands in the place of ${a.op}`;
 }
 
 function sameResult(a: Value, b: Value): boolean {

@@ -1,6 +1,7 @@
 // What the proof decides for a node: facts of its results, and where the token axes of its operands go. The emitter of steps
 // follows it, so that proof and derivation cannot disagree on an axis.
 import type { Node, Value } from '../../ir/graph.js';
+import type { Recurrence } from './cell.js';
 import type { Facts } from './facts.js';
 
 /** An axis of the result, or `whole`: all entries are needed, whichever of the result are asked for. */
@@ -14,7 +15,8 @@ export type Special =
   | { readonly kind: 'window'; readonly axis: number }
   /** Puts the entry of this step behind those of the steps before. */
   | { readonly kind: 'append'; readonly axis: number }
-  | { readonly kind: 'attention' };
+  | { readonly kind: 'attention' }
+  | { readonly kind: 'recurrence' };
 
 export interface Plan {
   readonly facts: readonly Facts[];
@@ -34,6 +36,7 @@ export interface RuleContext {
   other(v: Value): { readonly length: number; readonly shape: readonly number[] } | undefined;
   /** Whether a constant is the index of the last token at every length. */
   isLastIndex(v: Value): boolean;
+  recurrence(node: Node): Recurrence | undefined;
 }
 
 export type Rule = (node: Node, facts: readonly Facts[], context: RuleContext) => Plan;

@@ -2,20 +2,22 @@
 // the graph at the greatest length is interpreted over facts. It ends with a plan for every node, or a refusal.
 import { NeffcError } from '../../base/diagnostic.js';
 import type { Constant } from '../../ir/constant.js';
-import { constantOf, type Node, producer, type Value } from '../../ir/graph.js';
+import { constantOf, type Node, type Value } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
 import { constantNumbers } from '../../ops/evaluate.js';
-import { constantFacts } from './constants.js';
+import { constantFacts, sameShape } from './constants.js';
 import type { Facts } from './facts.js';
 import type { Family } from './family.js';
 import { lengthProblem } from './lengths.js';
 import { pairGraphs, type ValuePair } from './pairing.js';
 import type { Plan, RuleContext } from './plan.js';
+import { type View, viewOf } from './recurrence.js';
 import { refuse } from './refusal.js';
 import { ruleFor } from './rules.js';
 
 export interface Proof {
   readonly family: Family;
+  readonly view: View;
   readonly facts: ReadonlyMap<Value, Facts>;
   readonly plans: ReadonlyMap<Node, Plan>;
   readonly notes: readonly string[];
@@ -34,10 +36,11 @@ interface Paired {
 
 export function prove(family: Family): Proof {
   const { reference, max } = family;
-  for (const node of reference.body.nodes) checkNode(node);
+  const view = viewOf(reference, max);
+  for (const node of view.nodes) checkNode(node);
   const known = new Map<number, Paired>();
   const pairedAt = (length: number): Paired => {
-    const paired = known.get(length) ?? pair(family, length);
+    const paired = known.get(length) ?? pair(family, view, length);
     known.set(length, paired);
     return paired;
   };
@@ -45,22 +48,35 @@ export function prove(family: Family): Proof {
   const notes = new Set<string>();
   const paired = family.lengths.flatMap((length) => {
     if (length !== family.first) return [pairedAt(length)];
-    const only = tryPair(family, length);
+    const only = tryPair(family, view, length);
     if ('mismatch' in only)
       notes.add('the graph at the first length is another one: compared on random tokens');
     else known.set(length, only);
     return 'mismatch' in only ? [] : [only];
   });
+  const all = max - family.first;
+  if (paired.length + 1 < all)
+    notes.add(
+      `graphs compared at ${paired.length} of ${all} lengths: the first, the last and those around powers of two`,
+    );
   const facts = new Map<Value, Facts>();
   const factsOf = (v: Value): Facts => {
-    const made = facts.get(v) ?? factsOfConstant(v, paired, max);
+    const made = facts.get(v) ?? factsOfConstant(v, paired, view, max);
     facts.set(v, made);
     return made;
   };
-  for (const [i, v] of reference.body.params.entries()) facts.set(v, parameterFacts(family, i));
-  const context = ruleContext(paired, max);
+  for (const [i, v] of reference.body.params.entries()) {
+    facts.set(v, parameterFacts(family, i));
+    const grows = family.parameters[i]?.kind === 'context' && paired.some((p) => changesShape(v, p));
+    if (grows)
+      refuse(
+        undefined,
+        `input '${v.name}' has a value for each token: say what it is with --bind ${v.name}=ones or ${v.name}=count`,
+      );
+  }
+  const context = ruleContext(paired, view, max);
   const plans = new Map<Node, Plan>();
-  for (const node of neededNodes(reference.body.nodes, reference.body.results)) {
+  for (const node of neededNodes(view.nodes, reference.body.results)) {
     const plan = ruleFor(node.op)(node, node.inputs.map(factsOf), context);
     plans.set(node, plan);
     if (plan.note !== undefined) notes.add(plan.note);
@@ -68,14 +84,15 @@ export function prove(family: Family): Proof {
   }
   for (const v of reference.body.results) factsOf(v);
   for (const { length, pairs } of paired) {
-    const problem = lengthProblem(pairs, facts, max, length);
+    const problem = lengthProblem(pairs, facts, max, length, view.producer);
     if (problem !== undefined) refuse(problem.node, `at ${length} tokens ${problem.reason}`);
   }
   const partnerAt = (v: Value, length: number): Value =>
     (length === max ? v : pairedAt(length).partners.get(v)) ??
-    refuse(producer(v), `a value of the graph is not found at ${length} tokens`);
+    refuse(view.producer(v), `a value of the graph is not found at ${length} tokens`);
   return {
     family,
+    view,
     facts,
     plans,
     notes: [...notes],
@@ -86,6 +103,11 @@ export function prove(family: Family): Proof {
   };
 }
 
+function changesShape(v: Value, { partners }: Paired): boolean {
+  const partner = partners.get(v);
+  return partner !== undefined && !sameShape(staticShape(partner.type) ?? [], staticShape(v.type) ?? []);
+}
+
 function checkNode(node: Node): void {
   if (node.regions.length > 0) refuse(node, `${node.op} has bodies of its own, which are not looked into`);
   if (node.outputs.some((v) => staticShape(v.type) === undefined)) refuse(node, 'its shape is not known');
@@ -93,9 +115,10 @@ function checkNode(node: Node): void {
 
 function tryPair(
   family: Family,
+  view: View,
   length: number,
 ): Paired | { readonly mismatch: { node: Node | undefined; reason: string } } {
-  const pairing = pairGraphs(family.reference, graphAt(family, length));
+  const pairing = pairGraphs(view, graphAt(family, length), length);
   if ('mismatch' in pairing) return pairing;
   const partners = new Map<Value, Value>();
   for (const { reference, other } of pairing.pairs)
@@ -103,8 +126,8 @@ function tryPair(
   return { length, pairs: pairing.pairs, partners };
 }
 
-function pair(family: Family, length: number): Paired {
-  const paired = tryPair(family, length);
+function pair(family: Family, view: View, length: number): Paired {
+  const paired = tryPair(family, view, length);
   if ('mismatch' in paired)
     return refuse(paired.mismatch.node, `at ${length} tokens ${paired.mismatch.reason}`);
   return paired;
@@ -126,9 +149,9 @@ function parameterFacts(family: Family, index: number): Facts {
   return { source: context ? 'context' : 'tokens', axes, last: !context && family.carried, behind: [] };
 }
 
-function factsOfConstant(v: Value, paired: readonly Paired[], max: number): Facts {
+function factsOfConstant(v: Value, paired: readonly Paired[], view: View, max: number): Facts {
   const reference = constantOf(v);
-  if (reference === undefined) return refuse(producer(v), 'a value is used before it is made');
+  if (reference === undefined) return refuse(view.producer(v), 'a value is used before it is made');
   const others = paired.flatMap(({ length, partners }) => {
     const partner = partners.get(v);
     const constant = partner && constantOf(partner);
@@ -143,9 +166,10 @@ function factsOfConstant(v: Value, paired: readonly Paired[], max: number): Fact
   );
 }
 
-function ruleContext(paired: readonly Paired[], max: number): RuleContext {
+function ruleContext(paired: readonly Paired[], view: View, max: number): RuleContext {
   return {
     max,
+    recurrence: (node) => view.recurrences.get(node),
     other(v) {
       for (const { length, partners } of paired) {
         const partner = partners.get(v);

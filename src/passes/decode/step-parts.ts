@@ -13,8 +13,8 @@ import type { StepState } from './model.js';
 export interface Kept {
   readonly value: Value;
   readonly axis: number;
-  /** All rows so far, the last `depth` of them, or their sum. */
-  readonly what: 'rows' | 'window' | 'sum';
+  /** All rows so far, the last `depth` of them, their sum, or (of a recurrence's output) state number `depth` of its cells. */
+  readonly what: 'rows' | 'window' | 'sum' | 'state';
   readonly depth: number;
 }
 
@@ -148,6 +148,11 @@ export class StepParts {
     const part = this.fresh(row.type, { value, axis, what: 'sum', depth: 1 });
     part.next = this.builder.one('add', [part.param, row]);
     return { before: part.param, after: part.next };
+  }
+
+  /** A state of the cells of a recurrence that has this output; `type` as before and after a cell. */
+  recurrent(output: Value, type: TensorType, index: number): PartState {
+    return this.fresh(type, { value: output, axis: 0, what: 'state', depth: index });
   }
 
   /** A constant that is another one at each step: a table, and the entry of this step. */

@@ -10,13 +10,18 @@ import { findDecodeLoop } from '../../../src/driver/decode/onnx-loop-parts.js';
 import type { RecognisedDecode } from '../../../src/driver/decode/request.js';
 import { importOnnx } from '../../../src/frontend/onnx/import.js';
 import { interpretGraph } from '../../../src/ops/interpret.js';
-import { codesOf } from '../../helpers/codes.js';
-import { BOS, EOS, FLAGS, type LoopForm, loopModel, PAD, read, WIDTH } from './small-models.js';
+import { codeOf } from '../../helpers/codes.js';
+import type { ModelSpec } from '../../helpers/onnx-builder.js';
+import { BOS, countedLoop, EOS, FLAGS, type LoopForm, loopModel, PAD, read, WIDTH } from './small-models.js';
 
 const LOOP_FLAGS = { inputShapes: FLAGS.inputShapes, bind: [], state: [] };
 
 function recognised(form: LoopForm, batch: number): RecognisedDecode {
-  const model = read(loopModel(form));
+  return recognisedModel(loopModel(form), batch);
+}
+
+function recognisedModel(spec: ModelSpec, batch: number): RecognisedDecode {
+  const model = read(spec);
   const loop = findDecodeLoop(model);
   if (loop === undefined) throw new Error('no loop');
   const types = new Map([['x', { dtype: 'f32' as const, shape: [batch, 3, WIDTH] }]]);
@@ -25,7 +30,11 @@ function recognised(form: LoopForm, batch: number): RecognisedDecode {
 
 function request(batch: number, seed: number): HostTensor {
   const random = createRandom(seed);
-  return fromNumbers('f32', [batch, 3, WIDTH], Array.from({ length: batch * 3 * WIDTH }, () => random.between(-3, 3)));
+  return fromNumbers(
+    'f32',
+    [batch, 3, WIDTH],
+    Array.from({ length: batch * 3 * WIDTH }, () => random.between(-3, 3)),
+  );
 }
 
 /** The outputs by greedy decoding of the source and its rules. */
@@ -39,11 +48,15 @@ function decoded({ source, outputs }: RecognisedDecode, x: HostTensor): readonly
 
 /** The outputs by the loop itself, whose carried shapes stay. */
 function looped(form: LoopForm, x: HostTensor): readonly HostTensor[] {
-  const { graph } = importOnnx(read(loopModel(form)), { file: 'loop.onnx', inputShapes: new Map([['x', { shape: x.shape }]]) });
+  const { graph } = importOnnx(read(loopModel(form)), {
+    file: 'loop.onnx',
+    inputShapes: new Map([['x', { shape: x.shape }]]),
+  });
   return interpretGraph(graph, [x]);
 }
 
-const plain = (tensors: readonly HostTensor[]) => tensors.map(({ shape, ...t }) => ({ shape, values: [...toNumbers({ shape, ...t })] }));
+const plain = (tensors: readonly HostTensor[]) =>
+  tensors.map(({ shape, ...t }) => ({ shape, values: [...toNumbers({ shape, ...t })] }));
 
 describe('a loop', () => {
   it('of each form is read off its bookkeeping', () => {
@@ -81,11 +94,30 @@ describe('a loop', () => {
       { kind: 'length', countsEnd: true, except: PAD },
     ]);
     expect(recognised({ form: 'fixed' }, 2).outputs[0]).toMatchObject({ columns: 9, unused: PAD });
-    expect(recognised({ form: 'scan' }, 2).outputs[1]).toMatchObject({ kind: 'length', offset: 0, except: undefined });
+    expect(recognised({ form: 'scan' }, 2).outputs[1]).toMatchObject({
+      kind: 'length',
+      offset: 0,
+      except: undefined,
+    });
+  });
+
+  it('that only its condition ends, with two end tokens and an arg-max of all positions', () => {
+    const { source, outputs } = recognisedModel(countedLoop(), 2);
+    expect(source.generation).toMatchObject({ bos: BOS, eos: [EOS, 7], pad: PAD, maxSteps: 9 });
+    expect(outputs).toMatchObject([
+      { kind: 'tokens', dtype: 'i32', withStart: true, columns: 'steps' },
+      { kind: 'steps', offset: 0, shape: [] },
+    ]);
+    const grown = recognised({ form: 'grown' }, 2).source;
+    const [x] = [request(2, 3)];
+    const [a, b] = [source, grown].map(
+      (one) => decodeGreedily({ ...one, generation: { ...one.generation, eos: [EOS] } }, [x]).steps,
+    );
+    expect(a).toEqual(b);
   });
 
   it('that lets finished rows go on is refused for several rows, and is read for one', () => {
-    expect(codesOf(() => recognised({ form: 'grown', masked: false }, 2))).toEqual(['E4206']);
+    expect(codeOf(() => recognised({ form: 'grown', masked: false }, 2))).toBe('E4206');
     expect(recognised({ form: 'grown', masked: false }, 1).source.generation.eos).toEqual([EOS]);
   });
 });

@@ -1,11 +1,20 @@
 // Small decoding models for tests of recognition, in every form: the same tables of numbers behind different exporters' habits.
-import { createRandom } from '../../../src/base/random.js';
+
 import type { DType } from '../../../src/base/dtype.js';
-import type { OnnxModel } from '../../../src/frontend/onnx/proto/model.js';
-import { readOnnxModel } from '../../../src/frontend/onnx/proto/read.js';
+import { createRandom } from '../../../src/base/random.js';
 import { onnxSource } from '../../../src/driver/decode/onnx-source.js';
 import type { DecodeFlags, SourceModel } from '../../../src/driver/decode/request.js';
-import { graph, type ModelSpec, model, type NodeSpec, node, type TensorSpec, tensor } from '../../helpers/onnx-builder.js';
+import type { OnnxModel } from '../../../src/frontend/onnx/proto/model.js';
+import { readOnnxModel } from '../../../src/frontend/onnx/proto/read.js';
+import {
+  graph,
+  type ModelSpec,
+  model,
+  type NodeSpec,
+  node,
+  type TensorSpec,
+  tensor,
+} from '../../helpers/onnx-builder.js';
 
 export const WIDTH = 6;
 export const VOCABULARY = 11;
@@ -24,12 +33,28 @@ export function source(spec: ModelSpec, file = 'small.onnx'): SourceModel {
 export function weights(seed: number, shape: readonly number[], scale = 1): TensorSpec {
   const random = createRandom(seed);
   const count = shape.reduce((n, dim) => n * dim, 1);
-  return tensor('f32', shape, Array.from({ length: count }, () => random.between(-scale, scale)));
+  return tensor(
+    'f32',
+    shape,
+    Array.from({ length: count }, () => random.between(-scale, scale)),
+  );
 }
 
-export const ints = (values: readonly number[], shape: readonly number[] = [values.length], dtype: DType = 'i64'): TensorSpec => tensor(dtype, shape, [...values]);
+export const ints = (
+  values: readonly number[],
+  shape: readonly number[] = [values.length],
+  dtype: DType = 'i64',
+): TensorSpec => tensor(dtype, shape, [...values]);
 
-export const FLAGS: DecodeFlags = { inputShapes: new Map(), bind: [], state: [], bos: BOS, eos: EOS, pad: PAD, maxSteps: 9 };
+export const FLAGS: DecodeFlags = {
+  inputShapes: new Map(),
+  bind: [],
+  state: [],
+  bos: BOS,
+  eos: EOS,
+  pad: PAD,
+  maxSteps: 9,
+};
 
 export function flags(more: Partial<DecodeFlags>): DecodeFlags {
   return { ...FLAGS, ...more };
@@ -70,7 +95,12 @@ export const PREFIX_WEIGHTS: Readonly<Record<string, TensorSpec>> = {
 };
 
 /** One step of a recurrent decoder: token embedding, state [N, WIDTH] -> scores [N, V], next state. */
-export function recurrentNodes(embedded: string, state: string, scores: string, next: string): readonly NodeSpec[] {
+export function recurrentNodes(
+  embedded: string,
+  state: string,
+  scores: string,
+  next: string,
+): readonly NodeSpec[] {
   return [
     node('MatMul', [state, 'wh'], [`${next}.r`]),
     node('Add', [`${next}.r`, embedded], [`${next}.a`]),
@@ -138,7 +168,14 @@ export function loopModel({ form, masked = true, stops = true, trips = 9 }: Loop
       results: ['tokens_out', 'done_out'],
     },
     scan: {
-      inputs: { i: 'i64[]', c: 'bool[]', last: 'i64[n]', done: 'bool[n]', h: `f32[n,${WIDTH}]`, count: 'i64[n]' },
+      inputs: {
+        i: 'i64[]',
+        c: 'bool[]',
+        last: 'i64[n]',
+        done: 'bool[n]',
+        h: `f32[n,${WIDTH}]`,
+        count: 'i64[n]',
+      },
       nodes: [
         node('Gather', ['table', 'last'], ['e']),
         ...recurrentNodes('e', 'h', 'row', 'h_out'),
@@ -162,10 +199,18 @@ export function loopModel({ form, masked = true, stops = true, trips = 9 }: Loop
     fixed: ['buffer0', 'done0'],
     scan: ['last0', 'done0', 'enc_state', 'count0'],
   }[form];
-  const loop = node('Loop', ['trips', 'yes', ...start], [...start.map((_, i) => `final${i}`), ...(form === 'scan' ? ['rows'] : [])], { body: bodyGraph });
+  const loop = node(
+    'Loop',
+    ['trips', 'yes', ...start],
+    [...start.map((_, i) => `final${i}`), ...(form === 'scan' ? ['rows'] : [])],
+    { body: bodyGraph },
+  );
   const behind =
     form === 'scan'
-      ? [node('Transpose', ['rows'], ['tokens_final'], { perm: [1, 0] }), node('Identity', ['final3'], ['length'])]
+      ? [
+          node('Transpose', ['rows'], ['tokens_final'], { perm: [1, 0] }),
+          node('Identity', ['final3'], ['length']),
+        ]
       : [
           node('Slice', ['final0', 'one1', 'huge', 'ax1'], ['tokens_final']),
           node('Equal', ['tokens_final', 'pad'], ['is_pad']),
@@ -203,6 +248,63 @@ export function loopModel({ form, masked = true, stops = true, trips = 9 }: Loop
       yes: tensor('bool', [], [true]),
       pad: ints([PAD], []),
       eos: ints([EOS], []),
+    },
+  };
+}
+
+/**
+ * Another exporter's habits: only the condition ends the loop (a carried counter against a limit), tokens are i32 with the start
+ * kept, the arg-max is taken of all positions, two tokens end a row, and the counter is an output.
+ */
+export function countedLoop(): ModelSpec {
+  const body = graph({
+    inputs: { i: 'i64[]', c: 'bool[]', tokens: 'i32[n,t]', done: 'bool[n,1]', step: 'i64[]' },
+    outputs: { go_on: '', tokens_out: '', done_out: '', step_out: '' },
+    nodes: [
+      ...prefixNodes('tokens', 'enc', 'scores'),
+      node('ArgMax', ['scores'], ['best'], { axis: 2, keepdims: 0 }),
+      node('Cast', ['best'], ['best32'], { to: 6 }),
+      node('Slice', ['best32', 'minus1', 'huge', 'ax1'], ['column']),
+      node('Where', ['done', 'pad', 'column'], ['next']),
+      node('Equal', ['next', 'eos'], ['is_eos']),
+      node('Equal', ['next', 'eos2'], ['is_eos2']),
+      node('Or', ['is_eos', 'is_eos2'], ['is_end']),
+      node('Or', ['done', 'is_end'], ['done_out']),
+      node('Concat', ['tokens', 'next'], ['tokens_out'], { axis: 1 }),
+      node('Not', ['done_out'], ['open']),
+      node('Cast', ['open'], ['open_int'], { to: 7 }),
+      node('ReduceSum', ['open_int'], ['left'], { keepdims: 0 }),
+      node('Greater', ['left', 'zero'], ['some_left']),
+      node('Add', ['step', 'one'], ['step_out']),
+      node('Less', ['step_out', 'limit'], ['in_limit']),
+      node('And', ['some_left', 'in_limit'], ['go_on']),
+    ],
+  });
+  return {
+    inputs: { x: `f32[n,s,${WIDTH}]` },
+    outputs: { sequences: 'i32[n,len]', steps: 'i64[]' },
+    nodes: [
+      ...(encoder(false).nodes ?? []),
+      node('Shape', ['x'], ['n'], { start: 0, end: 1 }),
+      node('Concat', ['n', 'one1'], ['n_1'], { axis: 0 }),
+      node('ConstantOfShape', ['n_1'], ['tokens0'], { value: ints([BOS], [1], 'i32') }),
+      node('ConstantOfShape', ['n_1'], ['done0'], { value: tensor('bool', [1], [false]) }),
+      node('Loop', ['', 'yes', 'tokens0', 'done0', 'zero'], ['sequences', 'done_final', 'steps'], { body }),
+    ],
+    initializers: {
+      ...encoder(false).initializers,
+      ...PREFIX_WEIGHTS,
+      minus1: ints([-1]),
+      ax1: ints([1]),
+      one: ints([1], []),
+      one1: ints([1]),
+      zero: ints([0], []),
+      limit: ints([9], []),
+      huge: ints([2 ** 40]),
+      yes: tensor('bool', [], [true]),
+      pad: ints([PAD], [], 'i32'),
+      eos: ints([EOS], [], 'i32'),
+      eos2: ints([7], [], 'i32'),
     },
   };
 }

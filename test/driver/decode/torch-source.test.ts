@@ -104,6 +104,29 @@ describe('a pair of scripted archives', () => {
   });
 });
 
+it('finds the state of a decoder that takes one token a row, and where it starts', () => {
+  const returns = (body: string) => body.replace('-> Tensor', '-> Tuple[Tensor, Tensor]');
+  const recurrent = source(
+    returns(
+      method(
+        'y: Tensor,\n    h: Tensor,\n    memory: Tensor',
+        'weight = self.weight',
+        'a = torch.softmax(torch.matmul(memory, torch.unsqueeze(h, 2)), 1)',
+        'c = torch.squeeze(torch.matmul(torch.transpose(memory, 1, 2), a), 2)',
+        'g = torch.tanh(torch.add(torch.add(torch.embedding(weight, y), h), c))',
+        'return (torch.linear(g, weight), g)',
+      ),
+    ),
+  );
+  const front = source(returns(method('x: Tensor', ...ENCODER, 'return (memory, torch.mean(memory, [1]))')));
+  const { source: found, notes } = recognisePair(
+    { encoder: front, decoder: recurrent },
+    flags({ x: input.shape }),
+  );
+  expect(found).toMatchObject({ kind: 'carried', states: [{ name: 'h', start: { kind: 'prologue' } }] });
+  expect(notes.join('\n')).toContain("'memory' is the encoder output 'output.0'");
+});
+
 describe('a teacher-forced archive', () => {
   it('has its tokens input found by integer use, though its shape is not given', () => {
     expect(tokensOf(recogniseTeacher(teacher, flags({ x: input.shape })))).toEqual(upToEnd(expected));

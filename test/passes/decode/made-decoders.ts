@@ -140,7 +140,7 @@ export function lastRow(m: Maker, logits: Value): Value {
   return m.b.one('reshape', [row], { shape: [n, v] });
 }
 
-/** A source of a decoder that makes all rows [N, L, V]. */
+/** A source of a decoder that makes all rows [N, L, V], or the last one [N, V]. */
 export function decoderOf(
   make: (m: Maker, tokens: Value, memory: Value) => Value,
   { steps = 7, batch = 1, prompt = 0 } = {},
@@ -151,7 +151,8 @@ export function decoderOf(
     const tokens = b.input('tokens', tensorType('i64', [batch, length]));
     const context = b.input('memory', memory);
     const m = new Maker(b, length, batch);
-    return b.finish([lastRow(m, make(m, tokens, context))], ['logits']);
+    const logits = make(m, tokens, context);
+    return b.finish([logits.type.shape.length === 3 ? lastRow(m, logits) : logits], ['logits']);
   };
   const given = prompt > 0 ? [memory, tensorType('i64', [batch, prompt])] : [memory];
   return {
@@ -163,4 +164,39 @@ export function decoderOf(
     shortest: Math.max(1, prompt),
     ...(prompt > 0 && { prompt: { result: 1, length: prompt } }),
   };
+}
+
+/** An LSTM over the tokens of x [N, L, W], unrolled as importers do it; also what its last cell leaves. */
+export function lstm(
+  m: Maker,
+  x: Value,
+  name: string,
+  start?: Value,
+  reverse = false,
+): { readonly rows: Value; readonly last: Value } {
+  const { b } = m;
+  const [n, length] = x.type.shape as [number, number];
+  const projected = b.one('transpose', [m.linear(x, `${name}.x`, 4 * WIDTH)], { perm: [1, 0, 2] });
+  const zeros = m.table([n, WIDTH], () => 0);
+  let [h, c] = [start ?? zeros, zeros];
+  const rows: Value[] = new Array(length);
+  for (let i = 0; i < length; i++) {
+    const t = reverse ? length - 1 - i : i;
+    const cut = b.one('slice', [projected], {
+      starts: [t, 0, 0],
+      sizes: [1, n, 4 * WIDTH],
+      steps: [1, 1, 1],
+    });
+    const row = b.one('reshape', [cut], { shape: [n, 4 * WIDTH] });
+    const all = b.one('add', [row, m.linear(h, `${name}.h`, 4 * WIDTH)]);
+    const gate = (k: number, op: string): Value =>
+      b.one(op, [b.one('slice', [all], { starts: [0, k * WIDTH], sizes: [n, WIDTH], steps: [1, 1] })]);
+    c = b.one('add', [
+      b.one('mul', [gate(0, 'sigmoid'), c]),
+      b.one('mul', [gate(1, 'sigmoid'), gate(2, 'tanh')]),
+    ]);
+    h = b.one('mul', [gate(3, 'sigmoid'), b.one('tanh', [c])]);
+    rows[t] = b.one('reshape', [h], { shape: [1, n, WIDTH] });
+  }
+  return { rows: b.one('transpose', [b.one('concat', rows, { axis: 0 })], { perm: [1, 0, 2] }), last: h };
 }

@@ -7,6 +7,7 @@ import {
   causal,
   decoderOf,
   HEADS,
+  lstm,
   type Maker,
   type Mask,
   transformer,
@@ -167,11 +168,45 @@ const OTHERS: Readonly<Record<string, Make>> = {
     transformer(m, tokens, memory, causal, (x) => left(m, x, 'conv', 'pad')),
   'a convolution padded on both sides and cut': (m, tokens, memory) =>
     transformer(m, tokens, memory, causal, (x) => left(m, x, 'conv', 'cut')),
+  'two LSTM layers, then attention': (m, tokens, memory) => {
+    const x = lstm(m, lstm(m, m.embed(tokens), 'one').rows, 'two').rows;
+    const mixed = m.b.one('add', [x, m.attend(x, memory, 'cross', (s) => s)]);
+    return m.linear(mixed, 'out', VOCABULARY);
+  },
+  'an LSTM that starts from the encoder, under a transformer': (m, tokens, memory) => {
+    const start = m.b.one('reduce_mean', [memory], { axes: [1], keep: false });
+    return transformer(m, tokens, memory, causal, (x) => lstm(m, x, 'cell', start).rows);
+  },
   'a running sum': (m, tokens, memory) =>
     transformer(m, tokens, memory, causal, (x) =>
       m.norm(m.b.one('cumsum', [x], { axis: 1, exclusive: false, reverse: false }), 'sum'),
     ),
 };
+
+it('takes what the last cell of an LSTM leaves', () => {
+  const source = decoderOf((m, tokens) => {
+    const { last } = lstm(m, lstm(m, m.embed(tokens), 'one').rows, 'two');
+    return m.linear(last, 'out', VOCABULARY);
+  });
+  const derived = deriveStep(source);
+  expect('refusal' in derived ? derived.refusal : 'derived').toBe('derived');
+  if ('program' in derived) expect(mismatch(source, derived.program, [0, 1, 2, 3, 4, 5, 6])).toBeUndefined();
+});
+
+it('takes the last row for the query before the last layer', () => {
+  const source = decoderOf((m, tokens) => {
+    const x = m.positions(m.embed(tokens));
+    const y = m.b.one('add', [x, m.attend(x, x, 'a', (s) => causal(m, s, tokens))]);
+    const starts = [0, m.length - 1, 0];
+    const last = m.b.one('slice', [y], { starts, sizes: [m.batch, 1, WIDTH], steps: [1, 1, 1] });
+    const row = m.b.one('add', [last, m.attend(last, y, 'b', (s) => s)]);
+    return m.b.one('reshape', [m.linear(row, 'out', VOCABULARY)], { shape: [m.batch, VOCABULARY] });
+  });
+  for (const made of [deriveStep(source), paddedStep(source)]) {
+    expect('refusal' in made ? made.refusal : 'made').toBe('made');
+    if ('program' in made) expect(mismatch(source, made.program, [0, 1, 2, 3, 4, 5, 6])).toBeUndefined();
+  }
+});
 
 describe.each(Object.entries(OTHERS))('%s', (name, make) => {
   const batch = name.startsWith('softmax') ? 1 : 2;

@@ -5,7 +5,7 @@ import { tensorType } from '../../../src/ir/type.js';
 import { GraphBuilder } from '../../../src/ops/build.js';
 import { deriveStep, paddedStep } from '../../../src/passes/decode/derive.js';
 import type { PrefixSource } from '../../../src/passes/decode/model.js';
-import { decoderOf, lastRow, Maker, transformer, WIDTH } from './made-decoders.js';
+import { decoderOf, lastRow, lstm, Maker, transformer, WIDTH } from './made-decoders.js';
 import { generation, identityPrologue } from './real-models.js';
 
 type Make = (m: Maker, tokens: Value, memory: Value) => Value;
@@ -72,6 +72,7 @@ const CASES: Readonly<Record<string, Make>> = {
   'a running sum from the end': mid((m, x) =>
     m.b.one('cumsum', [x], { axis: 1, exclusive: false, reverse: true }),
   ),
+  'an LSTM from the last token on': mid((m, x) => lstm(m, x, 'cell', undefined, true).rows),
   'reversed tokens': mid((m, x) =>
     m.b.one('slice', [x], {
       starts: [0, m.length - 1, 0],

@@ -48,9 +48,9 @@ export function gatherByPe(c: LowerContext, table: Value, index: Value, out: Val
     hot.push(one);
   }
   const weights = reshapeView(c.weight(constant, [0], dtype), [entries, run]) as View;
-  const columns = c.plan.wanted.get(out)?.includes(c.shape(out).length - 1) === true;
+  const columns = rest.length === 1 && c.plan.wanted.get(out)?.includes(c.shape(out).length - 1) === true;
   if (columns) byColumns(c, out, weights, hot, count, run);
-  else byRows(c, out, weights, hot, count, run);
+  else byRows(c, out, c.shape(index).length, weights, hot, count, run);
   return true;
 }
 
@@ -74,16 +74,18 @@ function lanes(c: LowerContext): View {
 function byRows(
   c: LowerContext,
   out: Value,
+  indexRank: number,
   weights: View,
   hot: readonly View[],
   count: number,
   run: number,
 ): void {
-  const axes = c.shape(out).map((_, i) => i);
-  const home = reshapeView(
-    c.result(out, axes.slice(0, c.shape(out).length - (c.shape(out).length > 1 ? 1 : 0))),
-    [count, run],
-  ) as View;
+  // The index's own axes are rows, the table's others lie within partitions.
+  const lanes = c
+    .shape(out)
+    .map((_, i) => i)
+    .slice(0, indexRank);
+  const home = reshapeView(c.result(out, lanes), [count, run]) as View;
   for (let d = 0; d < run; d += BANK_COLUMNS) {
     const n = Math.min(BANK_COLUMNS, run - d);
     const sum = c.b.psum('rows', count, n);
