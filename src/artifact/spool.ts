@@ -22,9 +22,14 @@ export class Spool {
   add(bytes: Uint8Array): () => Iterable<Uint8Array> {
     const inMemory = this.held + bytes.length <= IN_MEMORY;
     const at = inMemory ? undefined : this.write(bytes);
-    if (at !== undefined) return () => this.read(at, bytes.length);
+    if (at !== undefined) return this.reader(at, bytes.length);
     this.held += bytes.length;
     return () => [bytes];
+  }
+
+  /** A function of its own: one made beside the bytes would hold on to them. */
+  private reader(at: number, length: number): () => Iterable<Uint8Array> {
+    return () => this.read(at, length);
   }
 
   /** Where the bytes are in the file; undefined where they cannot be there. */

@@ -91,7 +91,11 @@ export function assemble(
 }
 
 function storeConstant(store: ConstantStore, constant: Constant, name: string) {
-  return store.add(constant.cache ?? (() => passingBytes(constant)), { name, dtype: constant.dtype, shape: constant.shape });
+  return store.add(constant.cache ?? (() => passingBytes(constant)), {
+    name,
+    dtype: constant.dtype,
+    shape: constant.shape,
+  });
 }
 
 /** Gives every constant variable its place in constants.bin; equal contents share one. */

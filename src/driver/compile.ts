@@ -11,6 +11,7 @@ import { type PassOptions, PIPELINE } from '../passes/pipeline.js';
 import { type PassRun, runPipeline } from '../passes/run.js';
 import { simulateTiming } from '../sim/simulate.js';
 import { assemble, type CompiledStage, type FixedInput } from './assemble.js';
+import { requireCapacity } from './capacity.js';
 import {
   hostWarnings,
   isEvaluable,
@@ -118,6 +119,7 @@ function withoutFixed(graph: Graph, fixed: readonly FixedInput[]): Graph {
 
 /** From such a graph to the artifact. What no engine runs becomes host operators, or is refused. */
 export function compilePrepared(prepared: PreparedModel, options: CompileOptions): CompileResult {
+  requireCapacity(prepared.graph, options.target);
   const refused = refusedByType(prepared.graph);
   requireHost(refused, options);
   try {

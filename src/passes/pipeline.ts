@@ -18,6 +18,7 @@ import { EXPAND_ATTENTION } from './expand/attention.js';
 import { EXPAND_AVERAGES } from './expand/averages.js';
 import { EXPAND_BYTES } from './expand/bytes.js';
 import { EXPAND_EMPTY } from './expand/empty.js';
+import { EXPAND_LARGE_ATTENTION } from './expand/large-attention.js';
 import { EXPAND_VOLUMES } from './expand/volumes.js';
 import { EXPAND_WEIGHTS } from './expand/weights.js';
 import { FUSE_ACTIVATIONS } from './fuse/activations.js';
@@ -70,6 +71,7 @@ export const PIPELINE: readonly PipelineEntry[] = [
     rounds: ROUNDS,
     passes: [FUSE_AFFINE, FUSE_NORM_WEIGHTS, ...CLEAN.passes],
   },
+  EXPAND_LARGE_ATTENTION,
   FUSE_EPILOGUE,
   FUSE_PROJECTIONS,
   CAST_PRODUCTS,

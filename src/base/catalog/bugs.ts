@@ -103,7 +103,6 @@ export const BUGS: Entries = {
     'Lowering: no operation',
     `An operator was given to an engine that has no operation for it. ${REPORT}`,
   ],
-  E1331: ['Lowering: fill value', `A fill value cannot be written in the element type. ${REPORT}`],
   E1332: ['Lowering failed', `The kernel of an operator ended with an error. ${REPORT}`],
   E1340: [
     'Check of the lowered program',
@@ -169,10 +168,6 @@ export const BUGS: Entries = {
   E1510: [
     'Artifact to write is not valid',
     `The compiler made an artifact that its own format refuses. ${REPORT}`,
-  ],
-  E1511: [
-    'Constant changed',
-    `A constant gave other bytes when it was written than when it was hashed. Was the model file changed while neffc ran? Otherwise: ${REPORT}`,
   ],
   E1512: [
     'Archive member',

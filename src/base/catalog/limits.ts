@@ -14,6 +14,10 @@ export const LIMITS: Entries = {
     'Does not fit SBUF',
     'At one time the program needs more on-chip memory than the target has. A smaller batch or input shape, or 16-bit arithmetic (`--auto-cast all`), needs less.',
   ],
+  E5102: [
+    'Tensor larger than the device',
+    'A tensor of the model is larger than the whole memory of the target. Use a smaller batch or shape; nothing was computed.',
+  ],
   E5110: [
     'Does not fit device memory',
     'Loading the artifact on this many cores takes more memory than a chip has; the table says what takes how much. Share weights, use fewer cores, or 16-bit weights.',

@@ -57,6 +57,10 @@ export const NOT_SUPPORTED: Entries = {
     'ONNX Runtime refuses',
     'ONNX Runtime does not run the model or takes no tensors of this type. Use `--reference interpreter` or recorded outputs.',
   ],
+  E4023: [
+    'Host operators',
+    'The model needs host operators in a way that an artifact cannot say: results whose shape depends on data, or outputs of a type that only the host holds. Leave them out when exporting.',
+  ],
   E4100: [
     'No engine runs an operator',
     'The operator has no lowering for any engine of the chip. `neffc ops` lists what is supported.',
@@ -77,6 +81,11 @@ export const NOT_SUPPORTED: Entries = {
   E4122: [
     'Attention of several rows',
     'The backend computes attention of one row at a time here; longer ones are taken apart by a pass that was disabled. Do not disable it.',
+  ],
+  E4123: ['Product of types', 'No engine multiplies operands of these types. Cast them in the model.'],
+  E4124: [
+    'Grouped or integer convolution',
+    'The convolution takes computed weights in groups, or adds to integers, which no kernel does. Use constant weights, or floats.',
   ],
   E4201: [
     'Tokens input not found',
