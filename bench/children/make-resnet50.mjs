@@ -35,7 +35,11 @@ function node(opType, input, output, attributes = {}) {
 }
 
 function convolution(x, name, from, to, kernel, stride) {
-  const weight = constant(`${name}.weight`, [to, from, kernel, kernel], Math.sqrt(2 / (from * kernel * kernel)));
+  const weight = constant(
+    `${name}.weight`,
+    [to, from, kernel, kernel],
+    Math.sqrt(2 / (from * kernel * kernel)),
+  );
   const pads = Array(4).fill(kernel >> 1);
   return node('Conv', [x, weight], name, { kernel_shape: [kernel, kernel], strides: [stride, stride], pads });
 }
@@ -59,7 +63,9 @@ function bottleneck(x, name, from, width, stride) {
   y = relu(normalize(convolution(y, `${name}.conv2`, width, width, 3, stride), `${name}.bn2`, width, 1));
   y = normalize(convolution(y, `${name}.conv3`, width, to, 1, 1), `${name}.bn3`, to, 0.4);
   const skips = from === to && stride === 1;
-  const shortcut = skips ? x : normalize(convolution(x, `${name}.down`, from, to, 1, stride), `${name}.down.bn`, to, 0.8);
+  const shortcut = skips
+    ? x
+    : normalize(convolution(x, `${name}.down`, from, to, 1, stride), `${name}.down.bn`, to, 0.8);
   return relu(node('Add', [y, shortcut], `${name}.add`));
 }
 
@@ -75,7 +81,10 @@ function network() {
     }
   }
   x = node('Flatten', [node('GlobalAveragePool', [x], 'avgpool')], 'flatten', { axis: 1 });
-  const dense = [constant('fc.weight', [CLASSES, channels], 1 / Math.sqrt(channels)), constant('fc.bias', [CLASSES], 0.05)];
+  const dense = [
+    constant('fc.weight', [CLASSES, channels], 1 / Math.sqrt(channels)),
+    constant('fc.bias', [CLASSES], 0.05),
+  ];
   node('Gemm', [x, ...dense], 'logits', { transB: 1 });
 }
 

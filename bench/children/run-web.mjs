@@ -8,7 +8,10 @@ ort.env.wasm.numThreads = 1;
 const [requests, path, shapes] = process.argv.slice(2);
 const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(path)));
 const inputs = Object.fromEntries(
-  JSON.parse(shapes).map((shape, i) => [session.inputNames[i], new ort.Tensor('float32', inputValues(shape, i), shape)]),
+  JSON.parse(shapes).map((shape, i) => [
+    session.inputNames[i],
+    new ort.Tensor('float32', inputValues(shape, i), shape),
+  ]),
 );
 const times = [];
 let outputs;

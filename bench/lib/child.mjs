@@ -14,7 +14,9 @@ const LAST_WORDS = 2000;
  */
 export function runChild(script, args = [], node = process.execPath) {
   const start = performance.now();
-  const started = spawn(node, ['--import', HOOK, script, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const started = spawn(node, ['--import', HOOK, script, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  });
   const [output, errors, usage] = [1, 2, 3].map((fd) => collect(started.stdio[fd]));
   return new Promise((resolve, reject) => {
     let wallMs = 0;

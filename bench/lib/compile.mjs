@@ -1,7 +1,7 @@
 // Compile time and peak memory against ONNX Runtime's session creation, each a whole process from start to end, taken in turns.
 import { join } from 'node:path';
 import { jsonOf, runChild } from './child.mjs';
-import { child, CLI, ROOT } from './context.mjs';
+import { CLI, child, ROOT } from './context.mjs';
 import { versionOf } from './machine.mjs';
 import { mb, median, ms, note, printTable, times } from './print.mjs';
 
@@ -22,10 +22,13 @@ export async function run(context) {
     ms(median(runs.map((r) => r.wallMs))),
     ms(median(runs.map((r) => r.cpuMs))),
     mb(median(runs.map((r) => r.peakBytes))),
-    runs === ours && version !== undefined ? times(median(ours.map((r, i) => r.wallMs / session[i].wallMs))) : '',
+    runs === ours && version !== undefined
+      ? times(median(ours.map((r, i) => r.wallMs / session[i].wallMs)))
+      : '',
   ];
   const rows = [['', 'wall', 'processor', 'peak memory', 'ratio'], row('neffc compile', ours)];
   if (version !== undefined) rows.push(row(`session creation, onnxruntime-node ${version}`, session));
   printTable(rows);
-  if (version !== undefined) note(`InferenceSession.create alone: ${ms(median(session.map((r) => r.createMs)))}`);
+  if (version !== undefined)
+    note(`InferenceSession.create alone: ${ms(median(session.map((r) => r.createMs)))}`);
 }

@@ -7,7 +7,8 @@ import { built, OCR_SHAPE } from './context.mjs';
 import { modelledRun } from './modelled.mjs';
 import { note, printTable, us } from './print.mjs';
 
-export const title = 'Depthwise layers: forced to PE, forced to DVE, and as chosen (modelled, batch 1; * DMA-bound)';
+export const title =
+  'Depthwise layers: forced to PE, forced to DVE, and as chosen (modelled, batch 1; * DMA-bound)';
 
 const ENGINES = ['pe', 'act', 'dve', 'pool'];
 const TARGETS = [
@@ -28,7 +29,9 @@ export async function run(context) {
         ['pe', 'dve', undefined].map((engine) => profiled(model, inputShapes, target, autoCast, engine)),
       );
       const rows = layers.map((layer) => [layer, ...[pe, dve, chosen].flatMap((p) => cells(p, layer))]);
-      note(`${name}, ${target} --auto-cast ${autoCast}: device ${[pe, dve, chosen].map((p) => us(p.device_ns)).join(', ')}`);
+      note(
+        `${name}, ${target} --auto-cast ${autoCast}: device ${[pe, dve, chosen].map((p) => us(p.device_ns)).join(', ')}`,
+      );
       const head = ['on PE: engine', 'DMA', 'on DVE: engine', 'DMA', 'chosen: engine', 'DMA'];
       printTable([['layer', ...head], ...rows]);
     }

@@ -14,7 +14,12 @@ export async function run(context) {
   const resnet = await context.resnet(1);
   const models = [
     ['ResNet-50', resnet, [1, 3, 224, 224], await context.artifact('resnet50-inf2', resnet)],
-    ['OCR encoder', context.ocrEncoder, OCR_SHAPE, await context.artifact('ocr-inf2', context.ocrEncoder, ...OCR_FLAGS)],
+    [
+      'OCR encoder',
+      context.ocrEncoder,
+      OCR_SHAPE,
+      await context.artifact('ocr-inf2', context.ocrEncoder, ...OCR_FLAGS),
+    ],
   ];
   const nodes = [[`Node ${process.versions.node}`, process.execPath]];
   if (context.node24 !== undefined) nodes.push([context.node24, context.node24]);
@@ -47,7 +52,9 @@ async function pairs(rounds, node, artifact, peer) {
 
 /** Of the first outputs as float32, relative to their largest magnitude. */
 function difference([ours], [theirs]) {
-  const [a, b] = [ours, theirs].map((text) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer));
+  const [a, b] = [ours, theirs].map(
+    (text) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer),
+  );
   if (a.length !== b.length) return `${a.length} and ${b.length} elements`;
   const scale = b.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
   return a.reduce((worst, v, i) => Math.max(worst, Math.abs(v - b[i]) / scale), 0).toExponential(1);

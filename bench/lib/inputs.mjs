@@ -15,4 +15,8 @@ export function randomValues(count, seed) {
 }
 
 /** The values of input number `index` of a shape. */
-export const inputValues = (shape, index) => randomValues(shape.reduce((a, b) => a * b, 1), index + 1000);
+export const inputValues = (shape, index) =>
+  randomValues(
+    shape.reduce((a, b) => a * b, 1),
+    index + 1000,
+  );

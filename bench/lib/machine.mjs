@@ -16,7 +16,9 @@ export function versionOf(name) {
 export function machineLines() {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const [cpu] = cpus();
-  const peers = ['onnxruntime-node', 'onnxruntime-web'].map((name) => `${name} ${versionOf(name) ?? 'missing'}`);
+  const peers = ['onnxruntime-node', 'onnxruntime-web'].map(
+    (name) => `${name} ${versionOf(name) ?? 'missing'}`,
+  );
   return [
     `neffc ${version}; peers: ${peers.join(', ')}`,
     `${cpus().length} x ${cpu?.model.trim()}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.versions.node}, load ${loadavg()[0].toFixed(1)}`,

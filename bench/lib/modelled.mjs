@@ -11,7 +11,11 @@ export async function modelledRun(artifact, { cores = 1, requests = 64, inFlight
   const loaded = loadArtifact(artifact, { cores, timingOnly: true, checks: 'off' });
   const result = runRequest(loaded, new Map(), { trace: true, chain: true });
   const { trace } = result.runs[0].result;
-  return { profile: profileOf(loaded, result), many: throughput(result.events, { requests, inFlight, cores }), trace };
+  return {
+    profile: profileOf(loaded, result),
+    many: throughput(result.events, { requests, inFlight, cores }),
+    trace,
+  };
 }
 
 /** Time between waiting and working of one engine of core 0: items that add up to the device's time, largest first. */

@@ -17,7 +17,9 @@ export function printTable(rows) {
   const texts = rows.map((row) => row.map(String));
   const widths = texts[0].map((_, i) => Math.max(...texts.map((row) => (row[i] ?? '').length)));
   for (const row of texts) {
-    console.log(`  ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i] + 2))).join('')}`.trimEnd());
+    console.log(
+      `  ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i] + 2))).join('')}`.trimEnd(),
+    );
   }
 }
 

@@ -52,8 +52,13 @@ async function printGap(best) {
   const { bounds, engines } = profile;
   const engine = engines.reduce((a, b) => (b.busy_ns > a.busy_ns ? b : a)).engine;
   const largest = BOUNDS.reduce((a, b) => (bounds[`${b}_ns`] > bounds[`${a}_ns`] ? b : a));
-  note(`device time of batch ${batch} as ${engine} sees it; the largest bound is ${largest}, ${us(profile.bound_ns)}:`);
-  const period = (many.totalNs / many.latenciesNs.length) - profile.device_ns;
+  note(
+    `device time of batch ${batch} as ${engine} sees it; the largest bound is ${largest}, ${us(profile.bound_ns)}:`,
+  );
+  const period = many.totalNs / many.latenciesNs.length - profile.device_ns;
   const items = [...(await itemised(best, engine)), ['host, from one execution to the next', period]];
-  printTable([['', 'time', 'of the device'], ...items.map(([name, ns]) => [name, us(ns), percent(ns / profile.device_ns)])]);
+  printTable([
+    ['', 'time', 'of the device'],
+    ...items.map(([name, ns]) => [name, us(ns), percent(ns / profile.device_ns)]),
+  ]);
 }

@@ -12,7 +12,9 @@ export async function run(context) {
     ['inf2, fp32', await context.artifact('resnet50-inf2', model)],
     ['inf1, --auto-cast all', await context.artifact('resnet50-inf1-b1', model, ...inf1)],
   ];
-  const rows = [['', 'DRAM', 'compulsory', 'ratio', 'transfers', 'rows', 'bytes a row', 'pinned', 'device time']];
+  const rows = [
+    ['', 'DRAM', 'compulsory', 'ratio', 'transfers', 'rows', 'bytes a row', 'pinned', 'device time'],
+  ];
   for (const [name, artifact] of artifacts) {
     const { profile } = await modelledRun(await readArtifact(artifact));
     const { dma, memory, device_ns } = profile;

@@ -38,7 +38,8 @@ export class Spool {
     if (this.file < 0) return undefined;
     const at = this.end;
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.file, bytes, done, bytes.length - done, at + done);
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(this.file, bytes, done, bytes.length - done, at + done);
     } catch {
       return undefined;
     }

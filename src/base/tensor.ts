@@ -115,7 +115,8 @@ export function zeros(dtype: DType, shape: readonly number[]): HostTensor {
 export function typedView(t: Pick<HostTensor, 'dtype' | 'data'>): ElementArray {
   if (t.dtype === 'string') throw bug('E1601', 'a string tensor has no typed view');
   const Type = ARRAYS[t.dtype];
-  const aligned = t.data.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? t.data : Uint8Array.prototype.slice.call(t.data); // A Buffer's own slice does not copy.
+  const aligned =
+    t.data.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? t.data : Uint8Array.prototype.slice.call(t.data); // A Buffer's own slice does not copy.
   return new Type(aligned.buffer, aligned.byteOffset, aligned.byteLength / Type.BYTES_PER_ELEMENT);
 }
 

@@ -20,7 +20,7 @@ import {
   refusedByType,
   refuseHostOperators,
 } from './host/plan.js';
-import { stagesOf } from './host/stages.js';
+import { stagesOf, withHostOutputs } from './host/stages.js';
 import { loadModel, type ModelInputs } from './load-model.js';
 
 export interface CompileOptions extends ModelInputs {
@@ -104,7 +104,7 @@ export function prepareModel(path: string, options: CompileOptions): PreparedMod
   stage('passes', graph);
   return {
     name: source.name,
-    graph: withoutFixed(graph, source.fixed),
+    graph: withHostOutputs(withoutFixed(graph, source.fixed)),
     inputOrder: graph.body.params.map((v) => v.name),
     fixed: source.fixed,
     warnings: source.diagnostics,

@@ -3,7 +3,7 @@
 // decide shapes or axes are given their values at compile time where the case compiles only so; the verdict names them.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DType } from '../base/dtype.js';
+import { type DType, isInteger } from '../base/dtype.js';
 import { elementCount, type HostTensor } from '../base/tensor.js';
 import type { Target } from '../chip/target.js';
 import { modelInputs } from '../frontend/onnx/import.js';
@@ -139,11 +139,17 @@ export function judgeConformanceCase(folder: string, target: Target): Verdict {
   }
   const plain = judge(folder, target, given, new Map());
   if (plain.verdict !== 'refused') return plain;
-  const [first] = given.sets;
-  const small = [...(first?.inputs ?? [])].filter(([, value]) => mayBeFixed(value));
-  if (small.length === 0) return plain;
-  const fixed = judge(folder, target, given, new Map(small));
-  return fixed.verdict === 'refused' ? plain : { ...fixed, fixedInputs: small.map(([name]) => name) };
+  const names = new Set(modelInputs(given.model).map((input) => input.name));
+  const small = [...(given.sets[0]?.inputs ?? [])].filter(
+    ([name, value]) => names.has(name) && mayBeFixed(value),
+  );
+  const whole = small.filter(([, { dtype }]) => isInteger(dtype) || dtype === 'bool');
+  // Integers decide shapes more often than floats do.
+  for (const known of [whole, small]) {
+    const fixed = known.length === 0 ? plain : judge(folder, target, given, new Map(known));
+    if (fixed.verdict !== 'refused') return { ...fixed, fixedInputs: known.map(([name]) => name) };
+  }
+  return plain;
 }
 
 function judge(

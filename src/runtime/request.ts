@@ -203,7 +203,9 @@ class Request {
     const place = this.place(name, 'from-device');
     const bytes = storedBytes(place);
     this.clock.move('from-device', name, bytes);
-    const isOutput = this.signature.outputs.some((p) => p.name === name || p.crop?.some((c) => c.by === name));
+    const isOutput = this.signature.outputs.some(
+      (p) => p.name === name || p.crop?.some((c) => c.by === name),
+    );
     if (isOutput) this.ends['from-device'].set(name, bytes);
     if (!this.loaded.timingOnly) this.values.set(name, this.read(place));
   }

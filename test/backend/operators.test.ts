@@ -64,7 +64,10 @@ function verdict(decl: OpDecl, sample: OpSample, constants: boolean, target: Tar
       // What passes take apart rounds between its parts too.
       const narrow = (NARROW[w.dtype] ?? 0) * (passed.body.nodes.length > 3 ? 3 : 1);
       const { relative, absolute } = decl.tolerance;
-      const tolerance = { relative: relative + narrow, absolute: Math.max(absolute, 1e-6, passed.body.nodes.length > 3 ? narrow / 4 : 0) };
+      const tolerance = {
+        relative: relative + narrow,
+        absolute: Math.max(absolute, 1e-6, passed.body.nodes.length > 3 ? narrow / 4 : 0),
+      };
       const wrong = difference(w, got[i] as Uint8Array, tolerance);
       if (wrong !== undefined) return `result ${i}${wrong}`;
     }

@@ -1,5 +1,6 @@
 // The builder that kernels write against: each call appends one instruction (or one per access pattern that a view needs)
 // with plain sequential meaning. Dependences are derived later from byte footprints, never written by hand.
+// Long because every instruction that a kernel may ask for has its one method here.
 import { bug } from '../../base/diagnostic.js';
 import type { DType } from '../../base/dtype.js';
 import { COSTS, type EngineName, PARTITIONS, type Target } from '../../chip/target.js';

@@ -29,8 +29,9 @@ import {
 } from './request.js';
 import { folderGeneration, Settings } from './settings.js';
 import { bindPorts, Symbols } from './shapes.js';
-import type { ContextSource, EncoderSide, WiredPair } from './wire-pair.js';
+import type { EncoderSide } from './wire-pair.js';
 import type { Feed, StateSlot } from './wired-decoder.js';
+import type { ContextSource, WiredPair } from './wired-pair.js';
 
 const ENCODER = ['encoder_model.onnx', 'onnx/encoder_model.onnx'];
 

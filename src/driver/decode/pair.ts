@@ -29,16 +29,10 @@ import {
   withTypes,
 } from './request.js';
 import { bindPorts } from './shapes.js';
-import {
-  type ContextSource,
-  type EncoderSide,
-  encoderSources,
-  type WiredPair,
-  wireLater,
-  wirePair,
-} from './wire-pair.js';
+import { type EncoderSide, encoderSources, wireLater, wirePair } from './wire-pair.js';
 import { PROBE } from './wire-states.js';
 import { decoderGraph, outputValue, type Surroundings, type WiredDecoder } from './wired-decoder.js';
+import type { ContextSource, WiredPair } from './wired-pair.js';
 
 export interface PairModels {
   readonly encoder: SourceModel;

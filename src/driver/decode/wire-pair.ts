@@ -7,30 +7,14 @@ import type { Offer } from './pairing.js';
 import { unknownName } from './refusals.js';
 import type { DecodeFlags, Port, ShapedType, SourceModel } from './request.js';
 import { withStates } from './wire-states.js';
-import type { Feed, StateSlot, WiredDecoder } from './wired-decoder.js';
-
-/** Where a tensor that the decoder takes comes from. */
-export interface ContextSource extends ShapedType {
-  readonly name: string;
-  readonly from: 'encoder output' | 'encoder input' | 'first step';
-}
+import type { Feed } from './wired-decoder.js';
+import type { ContextSource, Needed, WiredPair } from './wired-pair.js';
 
 export interface EncoderSide {
   readonly model: SourceModel;
   readonly types: ReadonlyMap<string, ShapedType>;
   readonly graph: Graph;
   readonly batch: number;
-}
-
-export interface WiredPair {
-  readonly wired: WiredDecoder;
-  readonly context: readonly ContextSource[];
-  readonly states: readonly StateSlot[];
-  /** By state: the context it starts from. */
-  readonly starts: readonly (ContextSource | undefined)[];
-  /** By state: the output of the first step's decoder that it is after that step. */
-  readonly firstOutputs: readonly (string | undefined)[];
-  readonly notes: readonly string[];
 }
 
 /** The inputs that flags say are ones or positions. */
@@ -72,13 +56,6 @@ export function encoderSources({ model, types, graph }: EncoderSide): Map<string
   for (const { port, type } of offersOf(model, graph))
     sources.set(port.name, { name: port.name, ...type, from: 'encoder output' });
   return sources;
-}
-
-/** The inputs of a decoder that are known. */
-export interface Needed {
-  readonly feeds: Map<string, Feed>;
-  readonly context: ContextSource[];
-  readonly open: readonly Port[];
 }
 
 /** Gives decoder inputs what the encoder side has; what is left over is `open`. */

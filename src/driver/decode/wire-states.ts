@@ -8,7 +8,6 @@ import { type Offer, pairUp } from './pairing.js';
 import { inputUnbound, unknownName } from './refusals.js';
 import type { DecodeFlags, Port, ShapedType, SourceModel } from './request.js';
 import { Symbols } from './shapes.js';
-import type { ContextSource, Needed, WiredPair } from './wire-pair.js';
 import {
   decoderGraph,
   type Feed,
@@ -18,6 +17,7 @@ import {
   stateShape,
   type WiredDecoder,
 } from './wired-decoder.js';
+import type { ContextSource, Needed, WiredPair } from './wired-pair.js';
 
 /** Tokens in the states while shapes are compared: a number that other dims seldom have. */
 export const PROBE = 3;

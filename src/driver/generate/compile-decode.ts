@@ -55,7 +55,8 @@ export function prepareDecode(
     return done;
   };
   const loop = loopSpec(chosen.program, source.generation, recognised.outputs, prepare);
-  for (const graph of [loop.spec.prologue, loop.spec.step, loop.spec.finish]) refuseHostOperators(refusedByType(graph));
+  for (const graph of [loop.spec.prologue, loop.spec.step, loop.spec.finish])
+    refuseHostOperators(refusedByType(graph));
   stage('passes');
   return {
     name,

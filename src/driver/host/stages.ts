@@ -86,16 +86,50 @@ function levels(graph: Graph, hosted: ReadonlySet<Node>): ReadonlyMap<Node, numb
   return level;
 }
 
-/** Outputs that no node makes. */
+/** Outputs that no node makes; the chip passes them through. */
 function passedThrough({ body }: Graph): readonly Value[] {
-  const passed = body.results.filter((v) => producer(v) === undefined);
-  const odd = passed.find((v) => CHIP_TYPE[v.type.dtype] === undefined);
-  if (odd !== undefined)
-    throw unsupported(
-      'E4023',
-      `an output of ${odd.type.dtype} is an input or constant of the model, beside operators that run on the host`,
-    );
-  return passed;
+  return body.results.filter((v) => producer(v) === undefined);
+}
+
+/**
+ * The graph with a node for each output that is an input or constant of a type that only the host holds: a cast to its own type,
+ * which the host runs.
+ */
+export function withHostOutputs(graph: Graph): Graph {
+  const { body } = graph;
+  const copies = new Map<Value, Node>();
+  const held = (v: Value): boolean => producer(v) !== undefined || CHIP_TYPE[v.type.dtype] !== undefined;
+  let id =
+    Math.max(
+      0,
+      ...body.nodes.flatMap((n) => [n.id, ...n.outputs.map((v) => v.id)]),
+      ...body.params.map((v) => v.id),
+    ) + 1;
+  const results = body.results.map((v) => {
+    if (held(v)) return v;
+    const made = copies.get(v) ?? copyNode(v, id);
+    copies.set(v, made);
+    id += 2;
+    return made.outputs[0] as Value;
+  });
+  return copies.size === 0
+    ? graph
+    : { ...graph, body: { ...body, nodes: [...body.nodes, ...copies.values()], results } };
+}
+
+function copyNode(v: Value, id: number): Node {
+  const outputs: Value[] = [];
+  const node: Node = {
+    id,
+    op: 'cast',
+    attrs: { to: v.type.dtype },
+    inputs: [v],
+    outputs,
+    regions: [],
+    origins: [{ node: v.name || 'output' }],
+  };
+  outputs.push({ id: id + 1, name: '', type: v.type, def: { kind: 'result', node, index: 0 } });
+  return node;
 }
 
 function chipStage(
