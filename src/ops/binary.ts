@@ -8,7 +8,7 @@ import { type TensorType, tensorType } from '../ir/type.js';
 import { perResult } from './cost.js';
 import type { OpDecl, Tolerance } from './declare.js';
 import { type BigArray, loadElements, resultArray, storeElements } from './elements.js';
-import { bigRow, bigTest, forRows, numberRow } from './rows.js';
+import { ARITHMETIC_ROWS, bigRow, bigTest, forRows, numberRow, type Row } from './rows.js';
 import { FLOATS, INTEGERS, narrowerShape, randomShape, randomTensor } from './samples.js';
 import { broadcastAll } from './shape-math.js';
 
@@ -20,6 +20,8 @@ interface Binary {
   readonly takes: readonly DTypeKind[];
   readonly tolerance?: Tolerance;
   readonly float?: NumberFunction;
+  /** In place of `float`, where it is worth a loop of its own. */
+  readonly floatRow?: Row<NumberArray>;
   /** Integers of up to 32 bits, and bool. */
   readonly integer?: NumberFunction;
   /** Where unsigned integers differ. */
@@ -85,28 +87,28 @@ const ARITHMETIC: Readonly<Record<string, Binary>> = {
   add: {
     doc: 'Sum.',
     takes: NUMBERS,
-    float: (a, b) => a + b,
+    floatRow: ARITHMETIC_ROWS.add,
     integer: (a, b) => a + b,
     big: (a, b) => a + b,
   },
   sub: {
     doc: 'Difference.',
     takes: NUMBERS,
-    float: (a, b) => a - b,
+    floatRow: ARITHMETIC_ROWS.sub,
     integer: (a, b) => a - b,
     big: (a, b) => a - b,
   },
   mul: {
     doc: 'Product.',
     takes: NUMBERS,
-    float: (a, b) => a * b,
+    floatRow: ARITHMETIC_ROWS.mul,
     integer: Math.imul,
     big: (a, b) => a * b,
   },
   div: {
     doc: 'Quotient; of integers, truncated towards zero, and 0 where the divisor is 0.',
     takes: NUMBERS,
-    float: (a, b) => a / b,
+    floatRow: ARITHMETIC_ROWS.div,
     integer: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)),
     big: (a, b) => (b === 0n ? 0n : a / b),
   },
@@ -242,16 +244,13 @@ type Loop = (
 ) => void;
 
 function loopsOf(name: string, op: Binary): (dtype: DType) => Loop {
-  const overNumbers = (f: NumberFunction | undefined): Loop | undefined => {
-    const row = f && numberRow(f);
-    return (
-      row &&
-      ((a, as, b, bs, out, shape) => forRows(row, shape, a as NumberArray, as, b as NumberArray, bs, out))
-    );
-  };
+  const overRows = (row: Row<NumberArray> | undefined): Loop | undefined =>
+    row &&
+    ((a, as, b, bs, out, shape) => forRows(row, shape, a as NumberArray, as, b as NumberArray, bs, out));
+  const overNumbers = (f: NumberFunction | undefined): Loop | undefined => overRows(f && numberRow(f));
   const bigs = op.bigTest ? bigTest(op.bigTest) : op.big && bigRow(op.big);
   const loops = {
-    float: overNumbers(op.float),
+    float: overRows(op.floatRow) ?? overNumbers(op.float),
     integer: overNumbers(op.integer),
     unsigned: overNumbers(op.unsigned),
     big:

@@ -6,7 +6,7 @@ import { rowMajorStrides } from '../ir/type.js';
 import type { BigArray } from './elements.js';
 
 /** `n` results from `o` on; operands start at ia and ib and advance by sa and sb. */
-type Row<T> = (
+export type Row<T> = (
   a: T,
   ia: number,
   sa: number,
@@ -18,7 +18,7 @@ type Row<T> = (
   n: number,
 ) => void;
 
-/** The function over rows of numbers. Every call gives a loop of its own, which the engine specialises for its function. */
+/** The function over rows of numbers: a call an element, since the engine inlines none where one loop has seen several. */
 export function numberRow(f: (a: number, b: number) => number): Row<NumberArray> {
   return (a, ia, sa, b, ib, sb, out, o, n) => {
     const result = out as NumberArray;
@@ -31,6 +31,26 @@ export function numberRow(f: (a: number, b: number) => number): Row<NumberArray>
     } else for (let i = 0; i < n; i++) result[o + i] = f(a[ia + i]!, b[ib + i]!);
   };
 }
+
+/** Loops of their own for what folding does to large weights. Sums and the like are rounded once, as they are stored. */
+export const ARITHMETIC_ROWS: Readonly<Record<'add' | 'sub' | 'mul' | 'div', Row<NumberArray>>> = {
+  add: (a, ia, sa, b, ib, sb, out, o, n) => {
+    const result = out as NumberArray;
+    for (let i = 0; i < n; i++) result[o + i] = a[ia + i * sa]! + b[ib + i * sb]!;
+  },
+  sub: (a, ia, sa, b, ib, sb, out, o, n) => {
+    const result = out as NumberArray;
+    for (let i = 0; i < n; i++) result[o + i] = a[ia + i * sa]! - b[ib + i * sb]!;
+  },
+  mul: (a, ia, sa, b, ib, sb, out, o, n) => {
+    const result = out as NumberArray;
+    for (let i = 0; i < n; i++) result[o + i] = a[ia + i * sa]! * b[ib + i * sb]!;
+  },
+  div: (a, ia, sa, b, ib, sb, out, o, n) => {
+    const result = out as NumberArray;
+    for (let i = 0; i < n; i++) result[o + i] = a[ia + i * sa]! / b[ib + i * sb]!;
+  },
+};
 
 /** The same over 64-bit integers, whose results wrap when stored. */
 export function bigRow(f: (a: bigint, b: bigint) => bigint): Row<BigArray> {

@@ -22,14 +22,16 @@ function wordsOf(line: string): string[] {
   return end < 0 ? words : words.slice(0, end);
 }
 
-/** Command lines in blocks of code; a line may go on behind a backslash. */
+/** Command lines in blocks of code; a line may go on behind a backslash. A synopsis, with `[options]`, is none. */
 function commandLines(markdown: string): string[] {
   const code = [
     ...[...markdown.matchAll(/^```(?:sh|console|bash)?\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text),
     ...[...markdown.matchAll(/^ {4}(.*)$/gm)].map(([, text = '']) => text),
   ].join('\n');
   const lines = code.replaceAll(/\\\n\s*/g, ' ').split('\n');
-  return lines.flatMap((line) => /^\s*(?:\$ )?(?:neffc|node bin\/neffc\.js) (.*)$/.exec(line)?.[1] ?? []);
+  return lines
+    .filter((line) => !line.includes('[options]'))
+    .flatMap((line) => /^\s*(?:\$ )?(?:neffc|node bin\/neffc\.js) (.*)$/.exec(line)?.[1] ?? []);
 }
 
 /** Parses a command line without running it. */

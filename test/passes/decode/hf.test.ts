@@ -18,8 +18,8 @@ const PREFIX: Readonly<Record<string, readonly (readonly [string, readonly numbe
   'hf/llama/model_without_past.onnx': [],
 };
 
-describe.each(Object.keys(PREFIX).filter(present))('%s', (path) => {
-  it.each([1, 2])('is derived for %i rows', (batch) => {
+describe.each(Object.keys(PREFIX))('%s', (path) => {
+  it.skipIf(!present(path)).each([1, 2])('is derived for %i rows', (batch) => {
     const context = (PREFIX[path] ?? []).map(([name, shape]) => [name, shape.with(0, batch)] as const);
     const source = prefixModel(path, 'input_ids', new Map(context), STEPS, batch);
     const derived = deriveStep(source);
@@ -40,8 +40,8 @@ const CARRIED = [
   'ocr/ocr_decoder_past.onnx',
 ];
 
-describe.each(CARRIED.filter(present))('%s', (path) => {
-  it('keeps its cache', () => {
+describe.each(CARRIED)('%s', (path) => {
+  it.skipIf(!present(path))('keeps its cache', () => {
     const width = path.startsWith('ocr') ? 24 : 12;
     const source = carriedModel(
       path,

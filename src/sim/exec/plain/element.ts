@@ -1,6 +1,6 @@
 // One element in memory as a number and back, for every element type but i64. The reference for all conversions of the chip:
 // a computed float that is NaN is stored as the one canonical NaN of its type, so that results are the same on every machine.
-import { encodeSmallFloat, smallFloatValues } from '../../../base/float-formats.js';
+import { decodeSmallFloat, encodeSmallFloat } from '../../../base/float-formats.js';
 import type { ChipDType } from '../../../isa/operands.js';
 import type { Views } from '../../machine.js';
 import { trap } from '../../trap.js';
@@ -11,14 +11,14 @@ export type NumberDType = Exclude<ChipDType, 'i64'>;
 type IntegerDType = 'i32' | 'u32' | 'i16' | 'u16' | 'i8' | 'u8';
 
 type Read = (v: Views, address: number) => number;
-const small = (t: 'f8e4m3fn' | 'f8e4m3fnuz' | 'f8e5m2' | 'f8e5m2fnuz'): Read => {
-  const values = smallFloatValues(t);
-  return (v, a) => values[v.u8[a]!]!;
-};
-const half = (t: 'f16' | 'bf16'): Read => {
-  const values = smallFloatValues(t);
-  return (v, a) => values[v.u16[a >> 1]!]!;
-};
+const small =
+  (t: 'f8e4m3fn' | 'f8e4m3fnuz' | 'f8e5m2' | 'f8e5m2fnuz'): Read =>
+  (v, a) =>
+    decodeSmallFloat(t, v.u8[a]!);
+const half =
+  (t: 'f16' | 'bf16'): Read =>
+  (v, a) =>
+    decodeSmallFloat(t, v.u16[a >> 1]!);
 
 export const READ: Readonly<Record<NumberDType, Read>> = {
   f32: (v, a) => v.f32[a >> 2]!,
