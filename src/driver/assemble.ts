@@ -8,7 +8,8 @@ import type { CompiledExecutable, CompiledPort } from '../backend/compile.js';
 import { shapeText } from '../base/tensor.js';
 import type { Target } from '../chip/target.js';
 import type { Constant } from '../ir/constant.js';
-import type { Graph, Value } from '../ir/graph.js';
+import { constantText } from '../ir/constant-text.js';
+import { constantOf, type Graph, type Value } from '../ir/graph.js';
 import { printGraph } from '../ir/print.js';
 import type { TensorType } from '../ir/type.js';
 import type { DmaDescriptor, DmaSide } from '../isa/operands.js';
@@ -59,10 +60,13 @@ export function assemble(
 ): ArtifactDraft {
   const placed: Placed[] = [];
   const variables: Variable[] = [];
+  const named = new Set(
+    options.graph.body.nodes.flatMap((node) => node.inputs.flatMap((v) => constantOf(v) ?? [])),
+  );
   for (const { stage, ...rest } of stages) {
     if (!('compiled' in rest) || stage.kind !== 'chip') continue;
     placed.push({ stage, compiled: rest.compiled, firstVariable: variables.length });
-    variables.push(...placeConstants(rest.compiled, store));
+    variables.push(...placeConstants(rest.compiled, store, named));
   }
   const program: Program = {
     variables,
@@ -98,14 +102,27 @@ function storeConstant(store: ConstantStore, constant: Constant, name: string) {
   });
 }
 
-/** Gives every constant variable its place in constants.bin; equal contents share one. */
-function placeConstants(compiled: CompiledExecutable, store: ConstantStore): Variable[] {
+/**
+ * Gives every constant variable its place in constants.bin; equal contents share one. The constants of the graph behind it get
+ * their text at once, while their bytes are at hand.
+ */
+function placeConstants(
+  compiled: CompiledExecutable,
+  store: ConstantStore,
+  named: ReadonlySet<Constant>,
+): Variable[] {
   return compiled.variables.map((v, i): Variable => {
     const constant = compiled.constants.get(i);
     if (constant === undefined) return v;
     const entry = storeConstant(store, constant, v.name);
+    for (const behind of namedBehind(constant, named)) constantText(behind, constantBytes);
     return { ...v, constantOffset: entry.offset, bytes: entry.bytes };
   });
+}
+
+function* namedBehind(c: Constant, named: ReadonlySet<Constant>): Generator<Constant> {
+  if (named.has(c)) yield c;
+  else if (c.recipe.kind === 'apply') for (const input of c.recipe.inputs) yield* namedBehind(input, named);
 }
 
 function renumbered({ compiled: { executable }, firstVariable }: Placed): Executable {

@@ -3,7 +3,7 @@
 import { ConstantStore } from '../artifact/constants.js';
 import type { ArtifactDraft } from '../artifact/model.js';
 import { type BackendOptions, type CompiledExecutable, compileGraph } from '../backend/compile.js';
-import { type Diagnostic, EXIT, NeffcError } from '../base/diagnostic.js';
+import { type Diagnostic, EXIT, NeffcError, usageError } from '../base/diagnostic.js';
 import { ENGINES, type EngineName, type Target, TICKS_PER_NS } from '../chip/target.js';
 import type { Graph } from '../ir/graph.js';
 import type { Program } from '../isa/program.js';
@@ -90,6 +90,7 @@ export function prepareModel(path: string, options: CompileOptions): PreparedMod
   const { target, autoCast, autoCastType, level } = options;
   const source = loadModel(path, options);
   options.onGraph?.(source.graph);
+  requireInputs(source.graph, options.preprocess, path);
   stage('import', source.graph);
   const narrow = autoCastType === 'fp16' ? 'f16' : autoCastType;
   const { graph, runs } = runPipeline(source.graph, PIPELINE, {
@@ -109,6 +110,21 @@ export function prepareModel(path: string, options: CompileOptions): PreparedMod
     fixed: source.fixed,
     warnings: source.diagnostics,
   };
+}
+
+/** @throws E2010 where `--preprocess` names an input that there is not */
+function requireInputs({ body }: Graph, preprocess: CompileOptions['preprocess'], file: string): void {
+  const names = body.params.map((v) => v.name);
+  const unknown = [...preprocess.keys()].find(
+    (key) => !names.includes(key) && !(/^\d+$/.test(key) && Number(key) < names.length),
+  );
+  if (unknown === undefined) return;
+  throw usageError(
+    'E2010',
+    `the model has no input '${unknown}' to preprocess`,
+    { file },
+    `Its inputs are ${names.map((n, i) => `${i}: ${n}`).join(', ')}.`,
+  );
 }
 
 /** The graph without the parameters that nothing reads, since their values are known. */

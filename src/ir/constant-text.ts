@@ -68,6 +68,15 @@ function inlineText(c: Constant, bytes: Uint8Array, count: number): string | und
   return read !== undefined && sameBytes(read, bytes) ? texts.join(', ') : undefined;
 }
 
+/** Hashes known: the bytes of a folded constant are costly to make again. */
+const hashes = new WeakMap<Constant, string>();
+
+function hashOf(c: Constant, bytes: Uint8Array): string {
+  const hash = contentHash(bytes);
+  hashes.set(c, hash);
+  return hash;
+}
+
 /** What follows the type: `{1, 2}`, `splat 0.5`, `#1f…`. `bytesOf` evaluates a constant. */
 export function constantText(c: Constant, bytesOf: (c: Constant) => Uint8Array): string {
   if (c.strings !== undefined) return `{${c.strings.map((s) => JSON.stringify(s)).join(', ')}}`;
@@ -76,10 +85,12 @@ export function constantText(c: Constant, bytesOf: (c: Constant) => Uint8Array):
     const element = inlineText(c, c.recipe.bytes, 1);
     if (element !== undefined) return `splat ${element}`;
   }
+  const known = hashes.get(c);
+  if (known !== undefined) return `#${known}`;
   const count = elementCount(c.shape);
   const bytes = bytesOf(c);
   const values = count <= INLINE_ELEMENTS ? inlineText(c, bytes, count) : undefined;
-  return values === undefined ? `#${contentHash(bytes)}` : `{${values}}`;
+  return values === undefined ? `#${hashOf(c, bytes)}` : `{${values}}`;
 }
 
 /** The constant of `splat VALUE`; undefined where the value is none of the type. */

@@ -14,8 +14,8 @@ import { declarationOf } from './table.js';
 const EAGER_ELEMENTS = 65536;
 /** Results of at most this many bytes are kept for good. */
 const KEPT_BYTES = 1 << 18;
-/** Larger results that were used last are kept up to this many bytes together: several constants are often made of one. */
-const RECENT_BYTES = 1 << 27;
+/** Of larger results the last used is kept, and more up to this many bytes: several constants are often made of one. */
+const RECENT_BYTES = 1 << 25;
 /** Operators that only move elements: of a splat they make a splat. */
 const MOVES = new Set(['reshape', 'transpose', 'broadcast', 'slice']);
 
@@ -43,7 +43,7 @@ function keepRecent(c: Constant, bytes: Uint8Array): void {
   if (!recent.delete(c)) recentBytes += bytes.length;
   recent.set(c, bytes);
   for (const [oldest, { length }] of recent) {
-    if (recentBytes <= RECENT_BYTES) break;
+    if (recentBytes <= RECENT_BYTES || recent.size === 1) break;
     recent.delete(oldest);
     recentBytes -= length;
   }

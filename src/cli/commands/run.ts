@@ -10,9 +10,11 @@ import { toJsonTensor } from '../../driver/tensor-files/json-tensor.js';
 import { writeNpy } from '../../driver/tensor-files/npy.js';
 import { textOf } from '../../driver/vocabulary.js';
 import { outputLines, requestLines } from '../../report/run-text.js';
+import { countText } from '../../report/text.js';
 import { loadArtifact } from '../../runtime/load.js';
 import { modelOf } from '../../runtime/model-program.js';
 import { runRequest } from '../../runtime/request.js';
+import { throughput } from '../../runtime/throughput.js';
 import type { CommandSpec, OptionValues, Outcome } from '../command.js';
 import { integerOption, readJsonFile } from '../option-values.js';
 import {
@@ -77,18 +79,32 @@ function runArtifact([path = '']: readonly string[], values: OptionValues, sessi
   if (flags.outputDir !== undefined) writeOutputs(flags.outputDir, result.outputs);
   const text =
     flags.vocab === undefined ? undefined : textOf(result.outputs, vocabulary, flags.vocab, signature);
+  const many =
+    flags.inFlight > 1
+      ? throughput(result.events, {
+          requests: 8 * flags.inFlight,
+          inFlight: flags.inFlight,
+          cores: flags.cores,
+        })
+      : undefined;
+  const overlapped = many && {
+    requests_per_s: many.requestsPerSecond,
+    max_latency_ns: Math.max(...many.latenciesNs),
+  };
   const wallMs = session.elapsedMs();
   return {
     diagnostics: result.warnings,
     document: () => ({
       outputs: Object.fromEntries([...result.outputs].map(([name, t]) => [name, toJsonTensor(t)])),
       ...(text !== undefined && { text }),
-      metrics: { ...result.metrics, wall_ms: wallMs },
+      metrics: { ...result.metrics, ...(overlapped && { in_flight: overlapped }), wall_ms: wallMs },
     }),
     *text() {
       if (text === undefined) yield* outputLines(result.outputs);
       else for (const line of typeof text === 'string' ? [text] : text) yield `${line}\n`;
       yield* requestLines(result.metrics, wallMs);
+      if (overlapped)
+        yield `  ${countText(overlapped.requests_per_s)} requests/s, modelled, with ${flags.inFlight} in flight\n`;
     },
   };
 }

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { Artifact } from '../../artifact/model.js';
 import { readArtifactFile } from '../../artifact/read.js';
 import type { ModelSignature } from '../../artifact/signature.js';
-import { type Diagnostic, EXIT, usageError } from '../../base/diagnostic.js';
+import { type Diagnostic, EXIT, unsupported, usageError } from '../../base/diagnostic.js';
 import type { HostTensor } from '../../base/tensor.js';
 import type { CompileOptions } from '../../driver/compile.js';
 import { readInputs } from '../../driver/inputs.js';
@@ -121,6 +121,14 @@ async function verify(
     throw usageError('E2001', '--layers needs the source model', undefined, 'give --model MODEL');
   const artifact = readArtifactFile(path);
   const signature = modelOf(artifact, flags.linked);
+  if (flags.layers === true && signature.decode !== undefined) {
+    throw unsupported(
+      'E4020',
+      'this version does not compare the layers of a decoding loop',
+      undefined,
+      'compile the encoder and the decoder by themselves, with --decode none',
+    );
+  }
   const recorded = flags.data === undefined ? [] : readReferenceData(flags.data, signature);
   const inputs = givenInputs(signature, flags, recorded);
   const layered =
