@@ -91,18 +91,12 @@ export function compileGraph(graph: Graph, target: Target, options: BackendOptio
       { variables: table.variables, segments: [], segmentDescriptors: [], executables: [executable] },
       target,
     );
-  const port = (p: Port): CompiledPort => ({
-    name: p.name,
-    variable: table.number(p.buffer),
-    dtype: p.value.type.dtype,
-    shape: p.value.type.shape as readonly number[],
-  });
   return {
     executable,
     variables: table.variables,
     constants: table.constants,
-    inputs: program.inputs.map(port),
-    outputs: program.outputs.map(port),
+    inputs: program.inputs.map((p) => table.port(p)),
+    outputs: program.outputs.map((p) => table.port(p)),
     main,
     load,
     origins: program.origins,
@@ -130,6 +124,10 @@ export class VariableTable {
   addConstant(b: Buffer, constant: Constant): void {
     this.constants.set(this.variables.length, constant);
     this.add(b, { name: b.name, kind: 'constant', bytes: b.bytes });
+  }
+
+  port({ name, buffer, value: { type } }: Port): CompiledPort {
+    return { name, variable: this.number(buffer), dtype: type.dtype, shape: type.shape as readonly number[] };
   }
 
   number(b: Buffer): number {

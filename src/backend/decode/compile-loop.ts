@@ -5,7 +5,6 @@ import type { Node } from '../../ir/graph.js';
 import type { DmaDescriptor } from '../../isa/operands.js';
 import type { Segment, Variable } from '../../isa/program.js';
 import { addressesOf, type BackendOptions, type CompiledPort, VariableTable } from '../compile.js';
-import type { Port } from '../lower/lower.js';
 import { type PlacedProgram, type PlacedSection, placeProgram } from '../place.js';
 import { verifyLowered, verifyProgram, verifySection } from '../verify.js';
 import { LoopEmitter, type LoopExecutable } from './loop-emitter.js';
@@ -74,12 +73,6 @@ export function compileLoop(
       target,
     );
   }
-  const port = (p: Port): CompiledPort => ({
-    name: p.name,
-    variable: table.number(p.buffer),
-    dtype: p.value.type.dtype,
-    shape: p.value.type.shape as readonly number[],
-  });
   return {
     executables,
     segments: [e.segment()],
@@ -87,8 +80,8 @@ export function compileLoop(
     segmentOrigins: e.segmentOrigins(),
     variables: table.variables,
     constants: table.constants,
-    inputs: lowered.inputs.map(port),
-    outputs: lowered.outputs.map(port),
+    inputs: lowered.inputs.map((p) => table.port(p)),
+    outputs: lowered.outputs.map((p) => table.port(p)),
     flag: table.number(lowered.flag),
     maxSteps: spec.maxSteps,
     carried: lowered.residents.map((r, i) => ({
