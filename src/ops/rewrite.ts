@@ -239,7 +239,8 @@ function refines(a: TensorType, b: TensorType): boolean {
   );
 }
 
-function highestId(region: Region): number {
+/** Ids of values and nodes that a new graph may use begin above it. */
+export function highestId(region: Region): number {
   let highest = -1;
   const see = (v: Value) => {
     highest = Math.max(highest, v.id);

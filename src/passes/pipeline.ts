@@ -3,6 +3,7 @@
 import { usageError } from '../base/diagnostic.js';
 import type { Target } from '../chip/target.js';
 import type { Graph } from '../ir/graph.js';
+import { LARGE_BATCH } from './batch/large-batch.js';
 import { ALGEBRA } from './clean/algebra.js';
 import { BROADCASTS } from './clean/broadcasts.js';
 import { CONSTANT_CHAINS } from './clean/constant-chains.js';
@@ -78,6 +79,7 @@ export const PIPELINE: readonly PipelineEntry[] = [
   CAST_ALL,
   CAST_RESULTS,
   CLEAN,
+  LARGE_BATCH,
 ];
 
 /** The passes and groups of these names, in the order given; E2601 for a name that is neither. */

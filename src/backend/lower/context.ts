@@ -8,13 +8,22 @@ import type { Constant } from '../../ir/constant.js';
 import { constantOf, type Node, type Value } from '../../ir/graph.js';
 import { elementCount, staticShape } from '../../ir/type.js';
 import { CHIP_DTYPE_BYTES, type ChipDType } from '../../isa/operands.js';
+import type { Join } from '../plan/joins.js';
 import type { Buffer } from './buffer.js';
 import type { Builder } from './builder.js';
 import { CHIP_TYPE } from './chip-type.js';
 import { hasPartitions } from './layout.js';
 import { move } from './move.js';
 import { broadcastByPe, peCarries } from './transpose.js';
-import { broadcastView, dramView, permuteView, reshapeView, type View, viewShape } from './view.js';
+import {
+  broadcastView,
+  dramView,
+  permuteView,
+  reshapeView,
+  sliceAxis,
+  type View,
+  viewShape,
+} from './view.js';
 
 /** Facts about the graph that the plan provides to lowering. */
 export interface Plan {
@@ -22,6 +31,8 @@ export interface Plan {
   readonly wanted: ReadonlyMap<Value, readonly number[]>;
   /** Values that may hold infinities, NaNs or magnitudes that PE cannot pass exactly: they never cross PE. */
   readonly mayBeNonFinite: ReadonlySet<Value>;
+  /** Values that are made in their place of a concatenation's result. */
+  readonly joins: ReadonlyMap<Value, Join>;
   /** Indices of gathers are in range by construction (tokens that arg-max chose, positions): they need no trap. */
   readonly indicesInRange?: boolean;
   /** Engine of depthwise convolutions; default what the cost model says. */
@@ -30,6 +41,8 @@ export interface Plan {
 
 /** Shares of a partition's SBUF bytes: what values that live between nodes may take; the rest is for kernels. */
 const LIVE_SHARE = 0.6;
+/** Share of what values may take that a result made of parts may hold from its first part on. */
+const JOINED_SHARE = 0.7;
 
 export class LowerContext {
   readonly b: Builder;
@@ -45,6 +58,8 @@ export class LowerContext {
   private position = 0;
   private readonly references = new Map<Buffer, number>();
   private live = 0;
+  /** Results of concatenations some of whose parts are made in place already. */
+  private readonly joined = new Map<Value, { readonly view: View; readonly partition: readonly number[] }>();
 
   constructor(b: Builder, plan: Plan, uses: Map<Value, number[]>, constants = new Map<Buffer, Constant>()) {
     this.b = b;
@@ -285,11 +300,43 @@ export class LowerContext {
 
   /** A new on-chip home for a result, with these axes on partitions; spills others where the budget is short. */
   result(v: Value, partition: readonly number[], free?: readonly number[]): View {
+    const slot = free === undefined ? this.slot(v, partition) : undefined;
+    if (slot !== undefined) {
+      this.define(v, slot);
+      return slot;
+    }
     const shape = this.shape(v);
     this.makeRoom(this.bytesPerPartition(v, partition));
     const view = this.b.sbuf(v.name, this.dtype(v), shape, partition, free);
     this.define(v, view);
     return view;
+  }
+
+  /** The place of a value in the concatenation that it only goes into, where both lie alike. */
+  private slot(v: Value, partition: readonly number[]): View | undefined {
+    const join = this.plan.joins.get(v);
+    if (join === undefined || partition.includes(join.axis)) return undefined;
+    const { out, axis, start, size } = join;
+    let home = this.joined.get(out);
+    if (home === undefined) {
+      const bytes = this.bytesPerPartition(out, partition);
+      if (bytes > this.budget() * JOINED_SHARE) return undefined;
+      this.makeRoom(bytes);
+      home = { view: this.b.sbuf(out.name, this.dtype(out), this.shape(out), partition), partition };
+      this.hold(home.view, 1);
+      this.joined.set(out, home);
+    }
+    return home.partition.join() === partition.join() ? sliceAxis(home.view, axis, start, size) : undefined;
+  }
+
+  /** The home of a concatenation some of whose parts were made in place, as the home of its result. */
+  joinedResult(out: Value): View | undefined {
+    const home = this.joined.get(out)?.view;
+    if (home === undefined) return undefined;
+    this.define(out, home);
+    this.hold(home, -1);
+    this.joined.delete(out);
+    return home;
   }
 
   /** Whether a value with these axes on partitions may live on chip at all. */
@@ -355,7 +402,8 @@ export class LowerContext {
       for (const [v, views] of this.homes) {
         const next = this.uses.get(v)?.find((u) => u > this.position) ?? -1;
         const now = this.uses.get(v)?.[0] === this.position;
-        if (!now && next > farthest && views.some((x) => x.space === 'sbuf')) {
+        const inPlace = this.joined.has(this.plan.joins.get(v)?.out ?? v);
+        if (!now && !inPlace && next > farthest && views.some((x) => x.space === 'sbuf')) {
           victim = v;
           farthest = next;
         }

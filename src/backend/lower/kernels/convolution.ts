@@ -145,7 +145,7 @@ function accumulate(
         packed.source,
         [t.n, k, r.inRow, r.inColumn],
         [t.some, size, r.rows, r.columns],
-        [1, 1, w.stride.h, w.stride.w],
+        [1, 1, packed.stride.h, packed.stride.w],
       );
       const dst = sliceView(psum, [0, 0, r.row, r.column], [t.channels, t.some, r.rows, r.columns]);
       for (const [left, right] of exactPairs(pairs, packed.parts(permuteView(moving, [1, 0, 2, 3])))) {

@@ -13,6 +13,7 @@ import {
   dramView,
   permuteView,
   reshapeView,
+  sameView,
   sliceView,
   type View,
   viewShape,
@@ -104,12 +105,12 @@ const slice: Kernel = (c, node) => {
   asView(c, node, (v) => sliceView(v, ints(node, 'starts'), ints(node, 'sizes'), ints(node, 'steps')));
 };
 
-/** Parts are moved into one result; a part whose only use is this could be made in place, which a later pass may do. */
+/** Parts are moved into one result, but for those that were made in place. */
 const concat: Kernel = (c, node) => {
   const out = node.outputs[0] as Value;
   const axis = Number(node.attrs.axis);
   const shape = c.shape(out);
-  const home = destination(c, node, out);
+  const home = c.joinedResult(out) ?? destination(c, node, out);
   let at = 0;
   for (const v of node.inputs) {
     const size = c.shape(v)[axis] ?? 0;
@@ -119,7 +120,8 @@ const concat: Kernel = (c, node) => {
         shape.map((_, i) => (i === axis ? at : 0)),
         shape.map((n, i) => (i === axis ? size : n)),
       );
-      move(c.b, part, nearest(c, v, part), c.mayCrossPe(v));
+      if (!c.places(v).some((place) => sameView(place, part)))
+        move(c.b, part, nearest(c, v, part), c.mayCrossPe(v));
     }
     at += size;
   }
