@@ -49,15 +49,11 @@ export function placeProgram(
 ): PlacedProgram {
   const capacity = target.sbufPartitionBytes;
   const residentBytes = placeFixed([], residents).end;
-  const working = Math.max(0, ...program.sections.map(peakBytes));
   let needed = 0;
   let previousPins = -1;
   for (const attempt of ATTEMPTS) {
-    const pinBytes = Math.max(
-      0,
-      Math.min(capacity * (pins ? attempt.pins : 0), capacity - residentBytes - working * 1.05),
-    );
-    const residency = chooseResidency(program, Math.floor(pinBytes));
+    const share = pins ? attempt.pins : 0;
+    const residency = residencyBeside(program, capacity - residentBytes, capacity * share);
     if (residency.pinnedBytes === previousPins && attempt.ahead === 0.9) continue;
     previousPins = residency.pinnedBytes;
     const fixed = placeFixed(residency.pinned, residents);
@@ -86,6 +82,22 @@ export function placeProgram(
     {},
     'a smaller batch or input shape, or 16-bit arithmetic (--auto-cast all), needs less',
   );
+}
+
+/** Room between what a section needs at one time and what there is, for alignment and gaps. */
+const SLACK = 1.03;
+
+/** As many pins, at most `most` bytes of a partition, as leave room for what sections need at one time, streamed weights included. */
+function residencyBeside(program: WeightedProgram, capacity: number, most: number): Residency {
+  let needed = Math.max(0, ...program.sections.map(peakBytes));
+  for (;;) {
+    const room = Math.max(0, Math.min(most, capacity - needed * SLACK));
+    const residency = chooseResidency(program, Math.floor(room));
+    const peak = Math.max(0, ...residency.sections.map(peakBytes));
+    if (peak <= needed || residency.pinnedBytes === 0 || residency.pinnedBytes + peak * SLACK <= capacity)
+      return residency;
+    needed = peak;
+  }
 }
 
 function placeSection(

@@ -12,6 +12,7 @@ import type { Join } from '../plan/joins.js';
 import type { Buffer } from './buffer.js';
 import type { Builder } from './builder.js';
 import { CHIP_TYPE } from './chip-type.js';
+import { InternedConstants } from './interned-constants.js';
 import { hasPartitions } from './layout.js';
 import { move } from './move.js';
 import { broadcastByPe, peCarries } from './transpose.js';
@@ -51,6 +52,7 @@ export class LowerContext {
   readonly constants: Map<Buffer, Constant>;
   private readonly homes = new Map<Value, View[]>();
   private readonly tables = new Map<string, Constant>();
+  private readonly interned = new InternedConstants();
   private readonly packed = new Map<Constant, Map<string, Buffer>>();
   private readonly loaded = new Map<string, View>();
   /** Remaining uses by position, ascending, for each value. */
@@ -247,7 +249,8 @@ export class LowerContext {
   }
 
   /** The DRAM variable with the constant's elements in the given order of axes, as `dtype`. */
-  private constantBuffer(constant: Constant, order: readonly number[], dtype: ChipDType): Buffer {
+  private constantBuffer(from: Constant, order: readonly number[], dtype: ChipDType): Buffer {
+    const constant = this.interned.of(from);
     const key = `${order.join()}:${dtype}`;
     let forms = this.packed.get(constant);
     if (forms === undefined) {

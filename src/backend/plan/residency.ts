@@ -1,5 +1,5 @@
 // Which constants stay on chip. Pinned ones are filled by the `load` fragment and are read-only afterwards; the others are
-// loaded again before each node that uses them. Pins are chosen by benefit: bytes fetched per request for a byte of SBUF.
+// loaded again before each node that uses them. Pins are chosen by benefit: what is fetched per request for a byte of a partition.
 import type { Buffer, BufferDescriptor, Section, Step } from '../lower/buffer.js';
 import type { WeightGroup } from '../lower/builder.js';
 import { accessesOf } from '../schedule/accesses.js';
@@ -33,7 +33,8 @@ export function chooseResidency(program: WeightedProgram, pinBytes: number): Res
   const loads = countLoads(program.sections, used);
   const size = (g: number): number =>
     program.weights[g]?.buffers.reduce((n, b) => n + Math.ceil(b.bytes / PIN_ALIGN) * PIN_ALIGN, 0) ?? 0;
-  const benefit = (g: number): number => ((loads.get(g) ?? 0) * rowsOf(program, g)) / Math.max(1, size(g));
+  const benefit = (g: number): number =>
+    (loads.get(g) ?? 0) * (rowsOf(program, g) + TRANSFER_BYTES / Math.max(1, size(g)));
   const pinnedGroups = new Set<number>();
   let pinnedBytes = 0;
   for (const g of [...loads.keys()].sort((x, y) => benefit(y) - benefit(x) || x - y)) {
@@ -55,6 +56,8 @@ export function chooseResidency(program: WeightedProgram, pinBytes: number): Res
   };
 }
 
+/** A transfer costs about what moving so many bytes does, however small it is: of weights used alike, small ones are pinned first. */
+const TRANSFER_BYTES = 32 * 1024;
 /** Pins are placed at multiples of this. */
 export const PIN_ALIGN = 32;
 

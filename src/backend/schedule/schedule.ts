@@ -7,6 +7,7 @@ import { DMA_LATENCY_TICKS, descriptorTicks } from '../../isa/dma-cost.js';
 import { engineSemaphore } from '../../isa/program.js';
 import type { Buffer, Step } from '../lower/buffer.js';
 import type { Dependences } from './dependences.js';
+import { Headroom, programLives } from './headroom.js';
 
 export interface Schedule {
   /** Indices of steps in an order that respects all dependences; each engine issues its own in this order. */
@@ -53,8 +54,13 @@ export function schedule(
   const bankTaken: boolean[] = new Array(target.psum.banks).fill(false);
   const bankReady: number[] = new Array(target.psum.banks).fill(0);
   const memory = new MemoryClock(limits.sbufBytes);
+  const lives = programLives(deps, n);
+  const headroom = new Headroom(lives, n, limits.sbufBytes);
   const startOf = new Float64Array(n);
-  const liveBuffers = new Set<Buffer>();
+  /** Tick at which each buffer of SBUF came to life. */
+  const bornAt = new Map<Buffer, number>();
+  /** Tick at which all accesses of a buffer that are issued are done. */
+  const doneWith = new Map<Buffer, number>();
   const order: number[] = [];
   let ticks = 0;
 
@@ -79,6 +85,8 @@ export function schedule(
       const same = engineOf[p] === e && steps[p]?.instruction.m !== 'DMA';
       t = Math.max(t, (readable[p] ?? 0) + (same ? 0 : HOP));
     }
+    // Another writer of a buffer may not begin before its bytes were given to it.
+    for (const a of deps.accesses[i] ?? []) t = Math.max(t, bornAt.get(a.buffer) ?? 0);
     return t;
   };
 
@@ -86,13 +94,7 @@ export function schedule(
   const newBytes = (i: number): number => {
     let bytes = 0;
     for (const a of deps.accesses[i] ?? []) {
-      if (
-        a.buffer.space === 'sbuf' &&
-        a.write &&
-        !liveBuffers.has(a.buffer) &&
-        uses.get(a.buffer) !== undefined
-      )
-        bytes += a.buffer.bytes;
+      if (lives.has(a.buffer) && a.write && !bornAt.has(a.buffer)) bytes += a.buffer.bytes;
     }
     return bytes;
   };
@@ -117,6 +119,7 @@ export function schedule(
         let start = earliest(i, e);
         const bytes = newBytes(i);
         if (bytes > 0) {
+          if (!headroom.allows(bytes, i, oldest)) continue;
           const free = memory.freeAt(bytes, i > oldest + limits.window ? FAR_SHARE : 1);
           if (free === undefined && i !== oldest) continue;
           start = Math.max(start, free ?? memory.allFreed());
@@ -201,18 +204,22 @@ export function schedule(
     for (const buffer of new Set((deps.accesses[i] ?? []).map((a) => a.buffer))) {
       const left = (uses.get(buffer) ?? 0) - 1;
       uses.set(buffer, left);
-      if (buffer.space === 'sbuf') {
-        if (!liveBuffers.has(buffer)) {
-          liveBuffers.add(buffer);
+      // The step issued last need not be the last to be done.
+      const end = Math.max(doneWith.get(buffer) ?? 0, readable[i] ?? 0);
+      doneWith.set(buffer, end);
+      if (lives.has(buffer)) {
+        if (!bornAt.has(buffer)) {
+          bornAt.set(buffer, start);
           memory.take(buffer.bytes, start);
+          headroom.take(buffer, oldest);
         }
-        if (left === 0) memory.release(buffer.bytes, (readable[i] ?? 0) + HOP);
+        if (left === 0) memory.release(buffer.bytes, end + HOP);
       }
       if (buffer.space === 'psum' && left === 0) {
         const k = banks.get(buffer);
         if (k !== undefined) {
           bankTaken[k] = false;
-          bankReady[k] = readable[i] ?? 0;
+          bankReady[k] = end;
         }
       }
     }

@@ -52,15 +52,13 @@ function rebuilt(
   const leaving = [...made].filter((v) => used.has(v));
   const body = b.regionOver(graph.body.params, () => {
     for (const node of before) b.adopt(node);
-    const parts = leaving.map((): Value[] => []);
-    for (let start = 0; start < batch; start += images) {
-      const results = copyOver(b, first, inputs, start, images);
-      for (const [i, v] of leaving.entries()) parts[i]?.push(results.get(v) as Value);
-    }
-    leaving.forEach((v, i) => {
+    const copies = Array.from({ length: batch / images }, (_, i) => new Copy(b, inputs, i * images, images));
+    for (const { node, copy } of overlapped([...first], copies)) copy.add(node);
+    for (const v of leaving) {
       b.origin = v.def.kind === 'result' ? v.def.node.origins : [];
-      joined.set(v, b.one('concat', parts[i] ?? [], { axis: 0 }, { name: v.name }));
-    });
+      const parts = copies.map((copy) => copy.part(v));
+      joined.set(v, b.one('concat', parts, { axis: 0 }, { name: v.name }));
+    }
     for (const node of after) {
       const operands = node.inputs.map(current);
       if (operands.every((v, i) => v === node.inputs[i])) b.adopt(node);
@@ -76,40 +74,56 @@ function rebuilt(
   return { ...graph, body };
 }
 
-/** The nodes again over images start … start + images − 1; by value of the batch: its part. */
-function copyOver(
-  b: GraphBuilder,
-  nodes: ReadonlySet<Node>,
-  inputs: ReadonlySet<Value>,
-  start: number,
-  images: number,
-): ReadonlyMap<Value, Value> {
-  const parts = new Map<Value, Value>();
-  const part = (v: Value, node: Node): Value => {
-    const known = parts.get(v);
-    if (known !== undefined) return known;
-    if (!inputs.has(v)) return v;
-    const dims = dimsOf(v) as readonly number[];
-    const some = b.one(
-      'slice',
-      [v],
-      {
-        starts: dims.map((_, i) => (i === 0 ? start : 0)),
-        sizes: dims.map((n, i) => (i === 0 ? images : n)),
-        steps: dims.map(() => 1),
-      },
-      { origin: node.origins },
-    );
-    parts.set(v, some);
-    return some;
-  };
-  for (const node of nodes) {
-    const operands = node.inputs.map((v) => part(v, node));
-    const names = node.outputs.map((v) => v.name);
-    const outputs = b.node(node.op, operands, node.attrs, { origin: node.origins, names });
-    for (const [i, v] of node.outputs.entries()) parts.set(v, outputs[i] as Value);
+/**
+ * An order in which each copy begins when the one before it is half done: what one waits for at the end of a layer is time for
+ * the other.
+ */
+function overlapped(
+  nodes: readonly Node[],
+  copies: readonly Copy[],
+): readonly { readonly node: Node; readonly copy: Copy }[] {
+  const distance = Math.ceil(nodes.length / 2);
+  return copies
+    .flatMap((copy, i) => nodes.map((node, at) => ({ node, copy, time: i * distance + at })))
+    .sort((x, y) => x.time - y.time);
+}
+
+/** Nodes made again over `images` images from `start` on. */
+class Copy {
+  private readonly b: GraphBuilder;
+  private readonly inputs: ReadonlySet<Value>;
+  private readonly start: number;
+  private readonly images: number;
+  private readonly parts = new Map<Value, Value>();
+
+  constructor(b: GraphBuilder, inputs: ReadonlySet<Value>, start: number, images: number) {
+    this.b = b;
+    this.inputs = inputs;
+    this.start = start;
+    this.images = images;
   }
-  return parts;
+
+  add(node: Node): void {
+    this.b.origin = node.origins;
+    const operands = node.inputs.map((v) => this.part(v));
+    const names = node.outputs.map((v) => v.name);
+    const outputs = this.b.node(node.op, operands, node.attrs, { names });
+    for (const [i, v] of node.outputs.entries()) this.parts.set(v, outputs[i] as Value);
+  }
+
+  /** These images of a value that is cut, any other value as it is. */
+  part(v: Value): Value {
+    const known = this.parts.get(v);
+    if (known !== undefined || !this.inputs.has(v)) return known ?? v;
+    const dims = dimsOf(v) as readonly number[];
+    const some = this.b.one('slice', [v], {
+      starts: dims.map((_, i) => (i === 0 ? this.start : 0)),
+      sizes: dims.map((n, i) => (i === 0 ? this.images : n)),
+      steps: dims.map(() => 1),
+    });
+    this.parts.set(v, some);
+    return some;
+  }
 }
 
 export const LARGE_BATCH: Pass = {
