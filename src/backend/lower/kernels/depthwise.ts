@@ -1,8 +1,10 @@
 // Depthwise convolution: channels on partitions, no small DMA rows. On DVE each tap is one multiply-accumulate with the
 // channel's weight as a column; on PE the weights of a tap are a diagonal stationary operand. The cost model decides.
 
+import { COSTS, PARTITIONS } from '../../../chip/target.js';
 import type { Constant } from '../../../ir/constant.js';
 import { constantOf, type Node, type Value } from '../../../ir/graph.js';
+import { CHIP_DTYPE_BYTES } from '../../../isa/operands.js';
 import type { LowerContext } from '../context.js';
 import { permuteView, reshapeView, sliceAxis, sliceView, type View, viewShape } from '../view.js';
 import { activateWithBias, type Epilogue, evictConvolution } from './epilogue.js';
@@ -51,14 +53,20 @@ export function depthwise(c: LowerContext, node: Node, w: Window): boolean {
   return true;
 }
 
-/** DVE reads two inputs a tap; PE streams the plane once a tap whatever the channel count. */
+/**
+ * For each tap DVE reads two inputs and waits for the sum so far; PE streams the plane whatever the channel count. Layers of a chain
+ * run one after the other, so each takes the engine that is faster for it; but where fetching a tap's diagonal of weights takes PE
+ * longer than using it, the layer would be bound by transfers.
+ */
 function dveIsCheaper(c: LowerContext, w: Window, dtype: View['dtype']): boolean {
   const { target } = c.b;
-  const plane = w.out.n * w.out.h * w.out.w * Math.ceil(w.out.c / 128) * w.kernel.h * w.kernel.w;
+  const columns = w.out.n * w.out.h * w.out.w;
   const factor = dtype === 'f32' ? (target.peFp32 ? 4 : 18) : 1;
-  const pe = (plane * factor * 1000) / target.clockMhz.pe;
-  const dve = (2 * plane * 1000) / target.clockMhz.dve;
-  return c.b.load.dve + dve < c.b.load.pe + pe;
+  const pe = (columns * factor * 1000) / target.clockMhz.pe;
+  const dve = ((COSTS.vectorLatencyCycles + 2 * columns) * 1000) / target.clockMhz.dve;
+  const diagonal = PARTITIONS * PARTITIONS * CHIP_DTYPE_BYTES[dtype];
+  const rate = Math.min(target.dram.bytesPerSecond, target.dma.bytesPerSecond * target.dma.queues);
+  return dve < pe || (diagonal * 1e9) / rate > pe;
 }
 
 /** sum = over taps of input shifted * weight; the first tap covers every output and overwrites. */
