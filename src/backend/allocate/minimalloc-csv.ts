@@ -13,7 +13,7 @@ const REQUIRED = ['lower', 'upper', 'size'] as const;
 
 /**
  * Reads a CSV problem.
- * @throws E3501 for a header without a needed column, or a line whose fields are not whole numbers in range.
+ * @throws E3514 for a header without a needed column, or a line whose fields are not whole numbers in range.
  */
 export function readMinimallocCsv(text: string, capacity: number, file?: string): NamedProblem {
   const lines = text.split(/\r?\n/);
@@ -21,7 +21,7 @@ export function readMinimallocCsv(text: string, capacity: number, file?: string)
   const column = (name: string) => header.indexOf(name);
   const fault = (line: number, message: string) =>
     badInput(
-      'E3501',
+      'E3514',
       message,
       { ...(file && { file }), line },
       'each line is "id,lower,upper,size" with whole numbers, as in the first line of the file',

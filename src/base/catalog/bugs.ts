@@ -169,6 +169,10 @@ export const BUGS: Entries = {
     'Artifact to write is not valid',
     `The compiler made an artifact that its own format refuses. ${REPORT}`,
   ],
+  E1432: [
+    'Parameter not given',
+    `A part of a decoding loop was joined without one of its operands. ${REPORT}`,
+  ],
   E1512: [
     'Archive member',
     `A member of the artifact is too large for the archive, or has another size than announced. ${REPORT}`,

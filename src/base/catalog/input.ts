@@ -204,10 +204,7 @@ export const INPUT: Entries = {
     'Target: range',
     'A field of the target file is outside of its range. docs/targets.md lists the ranges.',
   ],
-  E3501: [
-    'File cannot be read',
-    'The artifact (or the problem file of the allocator benchmark) cannot be read. Check the path.',
-  ],
+  E3501: ['File cannot be read', 'The artifact cannot be read. Check the path.'],
   E3502: [
     'Not a .neff',
     'The file is no artifact: it is too short or has no header. Give a file that `neffc compile` wrote.',
@@ -242,6 +239,10 @@ export const INPUT: Entries = {
   E3522: [
     'Host program: loop',
     `A loop of the host program has a flag or rounds that cannot be. ${COMPILE_AGAIN}`,
+  ],
+  E3514: [
+    'Not a problem of the allocator',
+    'The CSV file lacks a column, or holds something else than whole numbers in range. Its columns are id, lower, upper and size.',
   ],
   E3523: ['Host program: tensor', `A tensor of the host program does not fit its variable. ${COMPILE_AGAIN}`],
   E3530: [

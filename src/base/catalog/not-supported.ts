@@ -148,30 +148,16 @@ export const NOT_SUPPORTED: Entries = {
     'Tensor element type',
     'The archive holds tensors of an element type that is not read. Convert them before saving.',
   ],
-  E4310: [
-    'No TorchScript, or values of tensors',
-    `Either the file is a checkpoint that holds weights and no code, or the program needs the value of a tensor when it is compiled. ${EXPORT}`,
-  ],
-  E4311: [
-    'Old file, or element type',
-    `Either the file is of PyTorch before 1.6, or it asks for an element type that neffc does not have. ${EXPORT}`,
-  ],
-  E4312: ['torch.package', `The file is a torch.package, which holds Python source. ${EXPORT}`],
-  E4313: [
-    'torch.export program, or training mode',
-    `Either the file was saved by torch.export, which is not read, or a layer runs in training mode. ${EXPORT} ${EVAL}`,
-  ],
+  E4310: ['Values of tensors', `The program needs the value of a tensor when it is compiled. ${EXPORT}`],
+  E4311: ['PyTorch element type', `The program asks for an element type that neffc does not have. ${EXPORT}`],
+  E4313: ['Training mode', `A layer runs in training mode. ${EVAL}`],
   E4314: [
-    'Program of another runtime',
-    `The file holds code for another runtime (ExecuTorch, flatbuffers), or asks for a use of an operator that is not built. ${EXPORT}`,
-  ],
-  E4315: [
-    'Byte order, or a shape of data',
-    'Either the archive was written on a big-endian machine, or a shape depends on data. Save it again on a little-endian machine, or fix the shape.',
+    'Use of a PyTorch layer',
+    'The arguments of a layer do not fit together, or are not supported in this combination. The message says which.',
   ],
   E4316: [
-    'Bytecode only, or a mask as index',
-    'Either the archive holds bytecode and no source, or a tensor is indexed by a mask that depends on data. Use `torch.where` in place of such an index.',
+    'Mask as index',
+    'A tensor is indexed by a mask that depends on data. Use `torch.where` in place of such an index.',
   ],
   E4317: [
     'Archive version',
@@ -243,6 +229,22 @@ export const NOT_SUPPORTED: Entries = {
     'Result type',
     '`forward` returns something that is no tensor. Wrap the module so that it returns tensors.',
   ],
+  E4350: ['Checkpoint without code', `The file is a checkpoint that holds weights and no program. ${EXPORT}`],
+  E4351: [
+    'Old or other file',
+    `The file is of PyTorch before 1.6, or of another format than TorchScript. ${EXPORT}`,
+  ],
+  E4352: ['torch.package', `The file is a torch.package, which holds Python source. ${EXPORT}`],
+  E4353: ['torch.export program', `The file was saved by torch.export, which is not read. ${EXPORT}`],
+  E4354: [
+    'Program of another runtime',
+    `The file holds code for another runtime (ExecuTorch, flatbuffers). ${EXPORT}`,
+  ],
+  E4355: [
+    'Byte order',
+    'The archive was written on a big-endian machine. Save it again on a little-endian one.',
+  ],
+  E4356: ['Bytecode only', `The archive holds bytecode and no source. ${EXPORT}`],
   E4510: [
     'Copies of a pipeline',
     'An artifact that is a pipeline over several cores is loaded once. Run it with `--cores 1`.',

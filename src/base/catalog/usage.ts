@@ -58,14 +58,8 @@ export const USAGE: Entries = {
     'No such executable',
     'The artifact has no executable of this name. `neffc dump F.neff` lists them.',
   ],
-  E2042: [
-    'Not a possible number',
-    'A number of cores or partitions is not possible here. The message says which numbers are.',
-  ],
-  E2043: [
-    'No such variable, or partitions that do not end',
-    'Either a DRAM variable is not there or too small, or the ends given to `--partitions` do not end at the number of steps.',
-  ],
+  E2042: ['Not a possible number of cores', 'The message says which numbers are possible.'],
+  E2043: ['No such variable', 'A variable in DRAM is not there, or too small for what is read or written.'],
   E2044: ['No variant', 'Nothing is left to choose from. Allow more decoding variants.'],
   E2045: [
     'Options of different variants',
@@ -74,6 +68,14 @@ export const USAGE: Entries = {
   E2046: [
     'Encoder and decoder',
     'A pair is given by `--encoder` and `--decoder`, both of them, in place of MODEL.',
+  ],
+  E2047: [
+    'Too many partitions',
+    'There are fewer steps than partitions asked for. Give a smaller `--partitions`, or more `--max-steps`.',
+  ],
+  E2048: [
+    'Ends of partitions',
+    'The ends given to `--partitions` must ascend, and the last must be the number of steps (`--max-steps`).',
   ],
   E2161: [
     'Unknown preprocessing step',

@@ -54,7 +54,7 @@ export function copyPart(
 ): readonly Value[] {
   const needs = needsOf(wanted, new Set(known.keys()));
   const [missing] = needs.missing;
-  if (missing !== undefined) throw bug('E1420', `parameter '${missing.name}' of ${graph.name} is not given`);
+  if (missing !== undefined) throw bug('E1432', `parameter '${missing.name}' of ${graph.name} is not given`);
   const nodes = graph.body.nodes.filter((node) => needs.nodes.has(node));
   return inlineRegion(b, { params: [...known.keys()], nodes, results: wanted }, [...known.values()]);
 }

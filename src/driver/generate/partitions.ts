@@ -61,7 +61,7 @@ export function partitionsCost(
 
 /** `parts` equal parts, the longer ones first. */
 export function equalPartitions(maxSteps: number, parts: number): number[] {
-  if (parts > maxSteps) throw usageError('E2042', `--partitions ${parts}: there are only ${maxSteps} steps`);
+  if (parts > maxSteps) throw usageError('E2047', `--partitions ${parts}: there are only ${maxSteps} steps`);
   return Array.from({ length: parts }, (_, i) => Math.ceil(((i + 1) * maxSteps) / parts));
 }
 
@@ -69,7 +69,7 @@ export function equalPartitions(maxSteps: number, parts: number): number[] {
 export function checkEnds(ends: readonly number[], maxSteps: number): readonly number[] {
   if (ends.at(-1) !== maxSteps) {
     throw usageError(
-      'E2043',
+      'E2048',
       `--partitions ${ends.join(',')}: the last end has to be the number of steps, ${maxSteps}`,
       {},
       `end with ${maxSteps}, or give --max-steps`,

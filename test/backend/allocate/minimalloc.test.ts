@@ -15,10 +15,10 @@ describe('minimalloc CSV', () => {
   });
 
   it.each([
-    ['id,lower,size\n', /E3501.*"upper"/],
-    ['id,lower,upper,size\nb,0,1,4\nc,0,1,-4\n', /E3501.*"-4" is not a valid size/],
-    ['id,lower,upper,size\nb,2,1,4\n', /E3501.*"1" is not a valid upper/],
-    ['id,lower,upper,size\nb,0,1\n', /E3501.*"" is not a valid size/],
+    ['id,lower,size\n', /E3514.*"upper"/],
+    ['id,lower,upper,size\nb,0,1,4\nc,0,1,-4\n', /E3514.*"-4" is not a valid size/],
+    ['id,lower,upper,size\nb,2,1,4\n', /E3514.*"1" is not a valid upper/],
+    ['id,lower,upper,size\nb,0,1\n', /E3514.*"" is not a valid size/],
   ])('refuses %j', (text, message) => {
     expect(() => readMinimallocCsv(text, 4)).toThrow(message);
   });

@@ -73,7 +73,7 @@ describe('bestPartitions', () => {
 describe('ends and histograms', () => {
   it('takes ends whose last is the number of steps', () => {
     expect(checkEnds([25, 50, 75], 75)).toEqual([25, 50, 75]);
-    expect(() => checkEnds([25, 50], 75)).toThrow(/E2043/);
+    expect(() => checkEnds([25, 50], 75)).toThrow(/E2048/);
     expect(equalPartitions(75, 3)).toEqual([25, 50, 75]);
     expect(equalPartitions(7, 3)).toEqual([3, 5, 7]);
   });

@@ -73,7 +73,7 @@ export function convolve(
         for (let v = 0; v < columns; v += wide) {
           const width = Math.min(wide, columns - v);
           const psum = tilePsum(c, channels, some, high, width, dtype);
-          accumulate(c, w, packed, weights, psum, { m, channels, n, some, o: o + outRow, high, v, width });
+          accumulate(c, packed, weights, psum, { m, channels, n, some, o: o + outRow, high, v, width });
           const target = sliceView(out, [n, m, o, v], [some, channels, high, width]);
           evictConvolution(epilogue, permuteView(target, [1, 0, 2, 3]), psum, { m, n, o: o + outRow, v });
         }
@@ -118,14 +118,7 @@ type Packed = ReturnType<typeof packTaps>;
 type Stationary = (tap: number, k: number, kSize: number, m: number, mSize: number) => View[] | undefined;
 
 /** All taps of all channel ranges into one tile; the first to write covers the whole tile. */
-function accumulate(
-  c: LowerContext,
-  w: Window,
-  packed: Packed,
-  weights: Stationary,
-  psum: View,
-  t: Tile,
-): void {
+function accumulate(c: LowerContext, packed: Packed, weights: Stationary, psum: View, t: Tile): void {
   const order = packed.taps
     .map((tap, i) => ({ i, ...packed.reach(tap, t.o, t.high, t.v, t.width) }))
     .filter((r) => r.rows > 0 && r.columns > 0);

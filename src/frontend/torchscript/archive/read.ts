@@ -159,7 +159,7 @@ function checkByteOrder(members: Members): void {
   const where = { file: members.file, node: 'byteorder' };
   if (order === 'big') {
     throw unsupported(
-      'E4315',
+      'E4355',
       'the archive was written on a big-endian machine',
       where,
       'load and save it on a little-endian machine',

@@ -21,35 +21,35 @@ const SIGNATURES: readonly Signature[] = [
   {
     offset: 2, // LONG1 of the magic number that the old torch.save wrote first
     bytes: [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19],
-    code: 'E4311',
+    code: 'E4351',
     what: 'a torch.save file of PyTorch before 1.6 (weights or a pickled module, no TorchScript)',
     hint: EXPORT_HINT,
   },
   {
     offset: 257,
     bytes: ascii('ustar'),
-    code: 'E4311',
+    code: 'E4351',
     what: 'a tar file, the format of torch.save before PyTorch 0.1.10',
     hint: EXPORT_HINT,
   },
   {
     offset: 4,
     bytes: ascii('ET1'),
-    code: 'E4314',
+    code: 'E4354',
     what: 'an ExecuTorch program, which holds kernels for its own runtime',
     hint: EXPORT_HINT,
   },
   {
     offset: 4,
     bytes: ascii('PTMF'),
-    code: 'E4314',
+    code: 'E4354',
     what: 'a mobile model in flatbuffer form, which holds bytecode only',
     hint: 'save it with torch.jit.save, or _save_for_lite_interpreter without use_flatbuffer',
   },
   {
     offset: 0,
     bytes: [0x80, 0x02],
-    code: 'E4311',
+    code: 'E4351',
     what: 'a bare pickle',
     hint: EXPORT_HINT,
   },
@@ -79,7 +79,7 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   {
     test: (has, folder) => has('model.json') && (folder('tensors/') || folder('code/')),
-    code: 'E4311',
+    code: 'E4351',
     what: 'a TorchScript archive of PyTorch 1.0 to 1.3 (model.json)',
     hint: 'load and save it once with a current PyTorch: torch.jit.save(torch.jit.load(f), g)',
   },
@@ -89,26 +89,26 @@ const KINDS: readonly Kind[] = [
       has('serialized_exported_program.json') ||
       has('models/model.json') ||
       folder('models/'),
-    code: 'E4313',
+    code: 'E4353',
     what: 'a program saved by torch.export',
     hint: 'export the model as ONNX with torch.onnx.export(..., dynamo=True), or with torch.jit.save',
   },
   {
     test: (has, folder) =>
       has('.data/extern_modules') || has('.data/python_version') || folder('.data/ts_code/'),
-    code: 'E4312',
+    code: 'E4352',
     what: 'a torch.package, which holds Python source',
     hint: EXPORT_HINT,
   },
   {
     test: (has, folder) => has('bytecode.pkl') && !folder('code/'),
-    code: 'E4316',
+    code: 'E4356',
     what: 'a mobile archive with bytecode and no source',
     hint: 'save it with _save_for_lite_interpreter from PyTorch 1.6 or later, which keeps code/',
   },
   {
     test: (has, folder) => has('data.pkl') && !has('constants.pkl') && !folder('code/'),
-    code: 'E4310',
+    code: 'E4350',
     what: 'a torch.save checkpoint (weights or a pickled module), which holds no code',
     hint: EXPORT_HINT,
   },
