@@ -175,11 +175,16 @@ function chooseGrid(c: LowerContext, w: Window, input: View, rows: number): Grid
   return best;
 }
 
-/** Whether each member of a grid reads one phase in all its groups: groups then differ by whole strides. */
+/**
+ * Whether each member of a grid reads one phase in all its groups: groups then differ by whole strides. Groups at the right edge
+ * that are narrower than the grid are split by rows, so there must be none where the grid has several.
+ */
 function splitsByPhase(w: Window, h: number, v: number): boolean {
   const { stride, kernel, dilation } = w;
-  const strided = stride.h * stride.w > 1 && dilation.h * dilation.w === 1;
-  return strided && (h % stride.h === 0 || h >= kernel.h) && (v % stride.w === 0 || v >= kernel.w);
+  if (stride.h * stride.w === 1 || dilation.h * dilation.w > 1) return false;
+  const rows = h % stride.h === 0 || h >= kernel.h;
+  const columns = v >= kernel.w || (v % stride.w === 0 && (kernel.w % v === 0 || h === 1));
+  return rows && columns;
 }
 
 /** What matmuls read: the padded planes, or copies of them on further partitions, one for each member of the grid. */
