@@ -166,9 +166,14 @@ function biasOnGrid(c: Lowering, bias: Value, steps: readonly number[], spatial:
   return perFilter(c, c.one('round', [counted]), spatial);
 }
 
+const SMALLEST_NORMAL = 2 ** -126;
+/** FBGEMM's SMALL_SCALE_THRESHOLD: finer grids are not used. */
+const SMALLEST_SCALE = 6.1e-5;
+
 /**
  * A linear layer whose input is quantised by its own range: the grid is found by reductions over the input, as
- * ChooseQuantizationParams of FBGEMM finds it (the range includes 0; reduce_range keeps 7 bits).
+ * ChooseQuantizationParams of FBGEMM finds it (the range includes 0; reduce_range keeps 7 bits). Scales are multiplied before
+ * they meet the sums, as there, so that the same roundings happen.
  */
 const dynamicLinear =
   (withRelu: boolean): Handler =>
@@ -182,15 +187,16 @@ const dynamicLinear =
     const low = c.one('min', [c.one('reduce_min', [x], { axes, keep: false }), zero]);
     const high = c.one('max', [c.one('reduce_max', [x], { axes, keep: false }), zero]);
     const span = c.one('div', [c.one('sub', [high, low]), c.constantF('f32', top)]);
-    // A constant input of zeros has no range; any scale gives zeros.
-    const scale = c.one('where', [c.one('eq', [span, zero]), c.constantF('f32', 0.1), span]);
-    const place = c.one('neg', [c.one('div', [low, scale])]);
+    // The zero point is that of the range as it is, also where the scale is raised; a range of zeros must not divide by 0.
+    const ratio = c.one('max', [span, c.constantF('f32', SMALLEST_NORMAL)]);
+    const scale = c.one('max', [span, c.constantF('f32', SMALLEST_SCALE)]);
+    const place = c.one('neg', [c.one('div', [low, ratio])]);
     const zeroPoint = clampNumbers(c, c.one('round', [place]), 0, top);
     const inverse = c.one('div', [c.constantF('f32', 1), scale]);
     const placed = c.one('add', [c.one('round', [c.one('mul', [x, inverse])]), zeroPoint]);
     const grid = c.cast(clampNumbers(c, placed, 0, 255), 'u8');
     const sums = c.cast(integerProduct(c, grid, c.cast(zeroPoint, 'i32'), w, undefined), 'f32');
-    const real = c.one('mul', [c.one('mul', [sums, scale]), vector(c, 'f32', w.scales)]);
+    const real = c.one('mul', [sums, c.one('mul', [vector(c, 'f32', w.scales), scale])]);
     const out = packed.bias === undefined ? real : c.one('add', [real, packed.bias]);
     return relu(c, out, withRelu);
   };
