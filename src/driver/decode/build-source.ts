@@ -165,7 +165,7 @@ function atLastStep(file: string, maxSteps: number, build: () => Graph): void {
 }
 
 /** Why it fails; a bug of ours is not caught. */
-function failureOf(build: () => Graph): string | undefined {
+function failureOf(build: () => unknown): string | undefined {
   try {
     build();
     return undefined;
@@ -177,13 +177,15 @@ function failureOf(build: () => Graph): string | undefined {
 }
 
 /** The graph, or nothing where the model is not valid for what is asked. */
-export function buildable(build: () => Graph): Graph | undefined {
-  let graph: Graph | undefined;
+export const buildable = (build: () => Graph): Graph | undefined => possible(build);
+
+/** What it makes, or nothing where the model does not allow it. */
+export function possible<T>(make: () => T): T | undefined {
+  let made: T | undefined;
   const failure = failureOf(() => {
-    graph = build();
-    return graph;
+    made = make();
   });
-  return failure === undefined ? graph : undefined;
+  return failure === undefined ? made : undefined;
 }
 
 /** The decoder of a prefix source over a wired model without states. */

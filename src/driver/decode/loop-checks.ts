@@ -7,7 +7,7 @@ import { interpretGraph } from '../../ops/interpret.js';
 import { randomTensor } from '../../ops/samples.js';
 import { dependents, shapeOf } from './graph-parts.js';
 import { type LoopDecoder, loopDecoder } from './loop-decoder.js';
-import { type Decoded, tensorOfMeaning } from './loop-leaves.js';
+import { type Columns, type Decoded, tensorOfMeaning } from './loop-leaves.js';
 import { type LoopBehaviour, plainDecoding } from './loop-run.js';
 import type { LoopSite } from './loop-site.js';
 import { isBookkept, type StepParts, takeApart } from './loop-step.js';
@@ -82,7 +82,7 @@ export function croppedParts(
   decoder: LoopDecoder,
   notes: string[],
 ): (t: number) => StepParts {
-  const { behaviour, file } = decoder;
+  const { behaviour } = decoder;
   const whole = behaviour.parts;
   const buffer = [...whole(0).bookkept.keys()].find((name) => {
     const m = behaviour.meanings.get(name);
@@ -90,39 +90,44 @@ export function croppedParts(
   });
   const meaning = buffer === undefined ? undefined : behaviour.meanings.get(buffer);
   if (buffer === undefined || meaning?.kind !== 'columns' || site.reshaped === undefined) return whole;
-  const made = new Map<number, StepParts | undefined>();
-  const cropped = (t: number): StepParts | undefined => {
-    if (made.has(t)) return made.get(t);
-    const length = meaning.start.length + t;
-    const shape =
-      meaning.layout === 'rows'
-        ? [behaviour.batch, length]
-        : meaning.layout === 'columns'
-          ? [length, behaviour.batch]
-          : [length];
-    const step = site.reshaped?.(t, buffer, shape);
-    const parts = step && takeApart(step, file);
-    made.set(t, parts);
-    return parts;
-  };
   const all = () => true;
-  const agrees = COMPARED.filter((t) => t < behaviour.maxSteps).every((t) => {
-    const parts = cropped(t);
-    return (
-      parts !== undefined &&
-      sameScores(
-        loopDecoder(decoder, whole(t), t, all, false),
-        loopDecoder(decoder, parts, t, all, false),
-        behaviour,
-        decoder.start,
-      )
-    );
-  });
-  if (!agrees) return whole;
+  const agree = (cropped: Cropped): boolean =>
+    COMPARED.filter((t) => t < behaviour.maxSteps).every((t) => {
+      const parts = cropped(t);
+      return (
+        parts !== undefined &&
+        sameScores(
+          loopDecoder(decoder, whole(t), t, all, false),
+          loopDecoder(decoder, parts, t, all, false),
+          behaviour,
+          decoder.start,
+        )
+      );
+    });
+  // Where a write beyond the end is an error, the buffer has to have a place for the next token.
+  const cropped = [0, 1].map((more) => croppedTo(site, decoder, buffer, meaning, more)).find(agree);
+  if (cropped === undefined) return whole;
   notes.push(
     'the loop reads a buffer of fixed length; what stands behind the tokens does not matter (checked on random values), and is left out',
   );
   return (t) => cropped(t) ?? whole(t);
+}
+
+type Cropped = (t: number) => StepParts | undefined;
+
+/** Iterations over a buffer that ends `more` columns behind the tokens so far. */
+function croppedTo(site: LoopSite, decoder: LoopDecoder, buffer: string, m: Columns, more: number): Cropped {
+  const { batch } = decoder.behaviour;
+  const made = new Map<number, StepParts | undefined>();
+  return (t) => {
+    if (made.has(t)) return made.get(t);
+    const length = m.start.length + t + more;
+    const shape = { rows: [batch, length], columns: [length, batch], flat: [length] }[m.layout];
+    const step = site.reshaped?.(t, buffer, shape);
+    const parts = step && takeApart(step, decoder.file);
+    made.set(t, parts);
+    return parts;
+  };
 }
 
 function readsLeaf({ step, bookkept, scores }: StepParts, name: string): boolean {

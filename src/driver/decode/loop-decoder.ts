@@ -3,8 +3,10 @@
 // that have not ended, for the scores of the others are not looked at.
 import { fromNumbers } from '../../base/tensor.js';
 import { Emitter } from '../../frontend/onnx/emit.js';
-import type { Graph, Value } from '../../ir/graph.js';
+import type { Graph, Node, Value } from '../../ir/graph.js';
 import { staticShape } from '../../ir/type.js';
+import { type Rewriter, rewriteGraph } from '../../ops/rewrite.js';
+import { sliceOfConcat, sliceOfSlice } from '../../passes/slices.js';
 import { buildGraph, constantValue, copyPart, named } from './graph-parts.js';
 import { type Columns, type Meaning, tensorOfMeaning } from './loop-leaves.js';
 import { type LoopBehaviour, plainDecoding, stateAt } from './loop-run.js';
@@ -38,7 +40,7 @@ export function loopDecoder(
     ...kept.flatMap((name) => typedAs(name, parts.context.get(name))),
     ...d.stateNames.flatMap((name) => typedAs(name, parts.floats.get(name))),
   ];
-  return buildGraph(`decoder.${t + 1}`, params, (b, [tokens, ...given]) => {
+  const graph = buildGraph(`decoder.${t + 1}`, params, (b, [tokens, ...given]) => {
     const e = new Emitter(b);
     const known = new Map<Value, Value>();
     const know = (inner: Value | undefined, outer: Value | undefined): void => {
@@ -68,6 +70,14 @@ export function loopDecoder(
     );
     return [['scores', row] as const, ...states.map((v, i) => [d.stateNames[i] ?? '', v] as const)];
   });
+  return rewriteGraph(graph, tokensAlone);
+}
+
+/** A loop that reads no more of its buffer than the tokens so far reads the tokens. */
+function tokensAlone(node: Node, rw: Rewriter): readonly Value[] | undefined {
+  if (node.op !== 'slice') return undefined;
+  const made = sliceOfSlice(node, rw) ?? sliceOfConcat(node, rw);
+  return made && [made];
 }
 
 function typedAs(name: string, v: Value | undefined) {

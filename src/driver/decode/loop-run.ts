@@ -3,7 +3,7 @@
 import type { HostTensor } from '../../base/tensor.js';
 import { constantOf } from '../../ir/graph.js';
 import { constantTensor } from '../../ops/evaluate.js';
-import { buildable } from './build-source.js';
+import { buildable, possible } from './build-source.js';
 import {
   type Columns,
   type Decoded,
@@ -257,15 +257,12 @@ function lastStep(
 ): number {
   const goesOn = (t: number): boolean => {
     if (site.maxTrips !== undefined && t + 1 >= site.maxTrips) return false;
-    const found = buildable(() => site.step(t).graph);
-    if (found === undefined) return false;
+    if (buildable(() => site.step(t).graph) === undefined) return false;
     const step = parts(t);
     if (step.step.again !== 'computed') return step.step.again;
-    return runBookkeeping(
-      step,
-      stateAt(meanings, plainDecoding(batch, t, token)),
-      new Array<number>(batch).fill(token),
-    ).goesOn;
+    const plain = stateAt(meanings, plainDecoding(batch, t, token));
+    // A buffer of fixed length may end before.
+    return possible(() => runBookkeeping(step, plain, new Array<number>(batch).fill(token)))?.goesOn === true;
   };
   if (
     site.maxTrips !== undefined &&

@@ -4,9 +4,14 @@
 
 import { Emitter } from '../../frontend/onnx/emit.js';
 import type { TorchArchive } from '../../frontend/torchscript/archive/read.js';
-import { openLoop, type LoopSite as TorchSite } from '../../frontend/torchscript/loop-site.js';
+import {
+  openLoop,
+  type LoopSite as TorchSite,
+  type LoopStep as TorchStep,
+} from '../../frontend/torchscript/loop-site.js';
 import type { Graph, Value } from '../../ir/graph.js';
 import { sameType, staticShape, type TensorType, tensorType } from '../../ir/type.js';
+import { possible } from './build-source.js';
 import { applyGraph, buildGraph, type Named } from './graph-parts.js';
 import type { LoopPart, LoopSite, LoopStep } from './loop-site.js';
 import { loopNotUnderstood } from './refusals.js';
@@ -75,9 +80,13 @@ class StackedSite implements LoopSite {
   }
 
   step(t: number): LoopStep {
-    const known = this.steps.get(t) ?? this.stackedStep(t);
+    const known = this.steps.get(t) ?? this.stackedStep(t, this.site.step(t));
     this.steps.set(t, known);
     return known;
+  }
+
+  reshaped(t: number, leaf: string, shape: readonly number[]): LoopStep | undefined {
+    return possible(() => this.stackedStep(t, this.site.reshaped(t, leaf, shape)));
   }
 
   epilogue(count: number): LoopPart {
@@ -121,8 +130,7 @@ class StackedSite implements LoopSite {
     );
   }
 
-  private stackedStep(t: number): LoopStep {
-    const step = this.site.step(t);
+  private stackedStep(t: number, step: TorchStep): LoopStep {
     const { lists, unread } = this;
     const newest = (list: GrowingList) => `${list.name}.${list.first + t}`;
     const isNew = (name: string) => [...lists, ...unread].some((list) => name === newest(list));

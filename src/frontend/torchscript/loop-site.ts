@@ -37,6 +37,8 @@ export interface LoopSite {
   readonly prologue: LoopPart;
   /** Iteration t, from 0. Throws where the model is not valid at t (beyond its table of positions, say). */
   step(t: number): LoopStep;
+  /** Iteration t where this variable has another shape. Throws where the model does not allow it. */
+  reshaped(t: number, name: string, shape: readonly number[]): LoopStep;
   /** From the state after `count` iterations to the model's outputs. */
   epilogue(count: number): LoopEnd;
 }
@@ -86,6 +88,14 @@ class OpenedLoop implements LoopSite {
     const found = this.steps.get(t);
     if (found === undefined) throw bug('E1271', `iteration ${t} of the loop was not interpreted`);
     return found;
+  }
+
+  reshaped(t: number, name: string, shape: readonly number[]): LoopStep {
+    return this.leaping((leap) => {
+      const [step] = this.trace({ goal: t, count: 1, leap, reshaped: { name, shape } }).steps.slice(-1);
+      if (step === undefined) throw bug('E1271', `iteration ${t} of the loop was not interpreted`);
+      return stepOf(step);
+    });
   }
 
   epilogue(count: number): LoopEnd {

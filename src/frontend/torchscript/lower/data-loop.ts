@@ -1,7 +1,7 @@
 // A loop that tensor data ends, as a loop of the graph. What its body changes is found by interpreting it: first from the
 // state as it is, then from a state in which everything that changed is a parameter, until nothing else changes. Values whose
 // shape or structure changes from one iteration to the next cannot be carried: E4320.
-import type { NeffcError } from '../../../base/diagnostic.js';
+import { EXIT, NeffcError } from '../../../base/diagnostic.js';
 import type { Region, Value } from '../../../ir/graph.js';
 import { tensorType } from '../../../ir/type.js';
 import { truthOf } from '../aten/scalars.js';
@@ -37,15 +37,17 @@ interface Iteration {
 }
 
 export function dataLoop(m: Machine, frame: Frame, stmt: WhileStmt, condition: Value): void {
-  const refuse = (why: string): DecodeLoop =>
-    new DecodeLoop(
-      stmt,
-      m.c.refuse(
-        'E4320',
-        `a loop whose end depends on tensor data ${why}`,
-        'a decoding loop compiles with --decode',
-      ),
+  const noted = m.problems.length;
+  const refuse = (why: string): DecodeLoop => {
+    const refusal = m.c.refuse(
+      'E4320',
+      `a loop whose end depends on tensor data ${why}`,
+      'a decoding loop compiles with --decode',
     );
+    // What is not supported inside may be so only because the iteration is not known here.
+    const inside = m.problems.splice(noted);
+    return new DecodeLoop(stmt, new NeffcError([...refusal.diagnostics, ...inside], EXIT.unsupported));
+  };
   let carried: readonly Carried[] = [];
   for (;;) {
     const initial = carried.map((x) => carriedValue(m, frame, x));
@@ -61,6 +63,7 @@ export function dataLoop(m: Machine, frame: Frame, stmt: WhileStmt, condition: V
       carried = [...carried, ...found];
       continue;
     }
+    if (m.problems.length > noted) throw refuse('computes what is not supported in it');
     for (const [i, v] of next.entries())
       if (!sameType(v, params[i] as Value)) throw refuse('changes the shape or type of what it carries');
     const results = build(m, condition, initial, params, [again, ...next], body.nodes);
@@ -116,11 +119,11 @@ function iterate(
   const found: Carried[] = [];
   for (const [name, item] of frame.variables) {
     const was = start.get(name);
-    if (was === undefined || was === item || carried.some((x) => 'name' in x && x.name === name)) continue;
+    if (was === undefined || was === item) continue;
     if (isConstant(was) && isConstant(item) && was.kind === item.kind && was.value === item.value) continue;
     if (!carriable(was, item))
       throw refuse(`changes '${name}', which is a ${was.kind}, in shape or structure`);
-    found.push({ name });
+    if (!carried.some((x) => 'name' in x && x.name === name)) found.push({ name });
   }
   for (const x of (m.c.journal ?? new Map<Mutable, unknown>()).keys()) {
     if (states.has(x) || !old.has(x)) continue;

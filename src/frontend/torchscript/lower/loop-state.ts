@@ -4,10 +4,8 @@ import { badInput } from '../../../base/diagnostic.js';
 import { constantOf, type Graph, type Value } from '../../../ir/graph.js';
 import { type TensorType, tensorType } from '../../../ir/type.js';
 import { GraphBuilder } from '../../../ops/build.js';
-import type { Expr, Stmt } from '../code/ast.js';
 import type { Frame } from './frame.js';
 import type { DynamicItem, Item } from './items.js';
-import type { WhileStmt } from './loop-policy.js';
 import type { Machine } from './machine.js';
 import type { Storage, TensorItem } from './tensor-item.js';
 
@@ -15,38 +13,14 @@ import type { Storage, TensorItem } from './tensor-item.js';
 export interface Leaf {
   /** Variable, with the indices below it: `tokens0`, `outputs.3`; of outer calls with their module before it. */
   readonly name: string;
-  /** Assigned in the body. */
+  /** Changed in the body. */
   readonly carried: boolean;
   readonly value: Value;
 }
 
-/** Names that the body of a loop assigns. */
-export function assignedNames(stmt: WhileStmt): ReadonlySet<string> {
-  const names = new Set<string>();
-  const target = (e: Expr): void => {
-    if (e.kind === 'name') names.add(e.name);
-    else if (e.kind === 'tuple' || e.kind === 'list') e.items.forEach(target);
-  };
-  const visit = (body: readonly Stmt[]): void => {
-    for (const s of body) {
-      if (s.kind === 'assign' || s.kind === 'augmented') target(s.target);
-      else if (s.kind === 'if') {
-        visit(s.body);
-        visit(s.orElse);
-      } else if (s.kind === 'while' || s.kind === 'with') visit(s.body);
-      else if (s.kind === 'for') {
-        target(s.target);
-        visit(s.body);
-      }
-    }
-  };
-  visit(stmt.body);
-  return names;
-}
-
 type Visit = (name: string, item: Item, carried: boolean) => void;
 
-/** Every variable that was there when the loop was reached, those that the body assigns first. */
+/** Every variable that was there when the loop was reached, those that the body changes first. */
 function eachVariable(
   m: Machine,
   frame: Frame,

@@ -1,9 +1,11 @@
 // The policy that takes a loop apart while the program is interpreted: it cuts the graph at the head of each iteration, leaps
 // along the straight line of what grows, and either goes on behind the loop or abandons the run.
 import { EXIT, NeffcError } from '../../../base/diagnostic.js';
+import { tensorType } from '../../../ir/type.js';
 import { truthOf } from '../aten/scalars.js';
+import { changedNames } from './changed-names.js';
 import type { LoopHead, LoopPolicy, WhileStmt } from './loop-policy.js';
-import { assignedNames, type Cut, cut, type LoopState, leap, snapshot } from './loop-state.js';
+import { type Cut, cut, type LoopState, leap, snapshot } from './loop-state.js';
 import type { Machine } from './machine.js';
 
 /** Thrown through the program when all that was asked for is there. */
@@ -24,6 +26,8 @@ export interface TraceOptions {
   readonly count?: number;
   /** Whether to leap; else all iterations are run. */
   readonly leap: boolean;
+  /** A variable that has another shape at the head of the goal. */
+  readonly reshaped?: { readonly name: string; readonly shape: readonly number[] };
 }
 
 /** Iterations run before a leap: the line goes through the heads 1 and 2. */
@@ -64,10 +68,19 @@ export class LoopTracer implements LoopPolicy {
         cut(m, state, []);
       }
       if (options.count === undefined ? at === options.goal : at === options.goal + options.count) break;
+      if (at === options.goal) this.reshape(state);
       if (!this.advance(state, head, at)) break;
       at++;
     }
     if (options.count !== undefined) throw new Abandoned();
+  }
+
+  private reshape({ frame }: LoopState): void {
+    const { m, options } = this;
+    const { name, shape } = options.reshaped ?? {};
+    const item = name === undefined ? undefined : frame.variables.get(name);
+    if (name === undefined || shape === undefined || item?.kind !== 'tensor') return;
+    frame.variables.set(name, m.c.fresh(m.c.builder.input(name, tensorType(item.dtype, shape))));
   }
 
   /** Runs an iteration; false where there is none after it, or where one that was not asked for is not possible. */
@@ -96,6 +109,6 @@ function stateOf({ frame, stmt }: LoopHead): LoopState {
   // The condition is a result of its own.
   const test = stmt.test.kind === 'name' ? stmt.test.name : '';
   const names = [...frame.variables.keys()].filter((name) => name !== test);
-  const assigned = assignedNames(stmt);
-  return { frame, names, carried: new Set(names.filter((name) => assigned.has(name))) };
+  const changed = changedNames(stmt.body);
+  return { frame, names, carried: new Set(names.filter((name) => changed.has(name))) };
 }
