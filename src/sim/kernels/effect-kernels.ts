@@ -1,5 +1,8 @@
-// Signatures of the kernels that carry out instructions (assembly/arithmetic.ts, activate.ts, move.ts, search.ts). All arguments
+// Signatures of the kernels that carry out instructions (assembly/arithmetic.ts, activate.ts, move.ts, search.ts, pack.ts). All arguments
 // are numbers: addresses of pattern structs (assembly/pattern.ts), codes (indices in the isa's lists), domains, flags.
+
+/** Packs an operand of a PE kernel; the number of words packed. */
+export type Pack = (parts: number, src: number, out: number, scratch: number) => number;
 
 export interface EffectKernels {
   /** Bytes of scratch that these kernels use from the address passed as `scratch`. */
@@ -106,8 +109,11 @@ export interface EffectKernels {
     value: number,
     scratch: number,
   ) => void;
-  readonly packFloats: (parts: number, src: number, out: number) => void;
-  readonly packBytes: (parts: number, src: number, out: number, scratch: number) => void;
+  readonly packStationary: Pack;
+  readonly packMoving: Pack;
+  readonly packStationaryPairs: Pack;
+  readonly packMovingPairs: Pack;
+  readonly packRowsF32: (parts: number, src: number, out: number) => number;
   readonly largest8: (
     parts: number,
     dst: number,

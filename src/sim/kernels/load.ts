@@ -26,7 +26,9 @@ export type Gemm = (
 /** Exports of kernels.wasm; assembly/index.ts lists the same families. */
 export interface KernelExports extends EffectKernels {
   readonly gemmScratchBytes: () => number;
+  readonly packScratchBytes: () => number;
   readonly gemmF32: Gemm;
+  readonly thinF32: Gemm;
   readonly gemmI8: Gemm;
   /** Exponent fields of `count` f32 at `source`: largest << 16 | smallest that is not of a zero. */
   readonly exponentRange: (source: number, count: number) => number;
@@ -55,12 +57,15 @@ export interface KernelExports extends EffectKernels {
   readonly pow: (x: number, y: number) => number;
 }
 
+/** The PE kernels that exist in both builds. */
+export type ExactProducts = Pick<KernelExports, 'gemmF32' | 'thinF32'>;
+
 export interface Kernels {
   readonly memory: WasmMemory;
   readonly kernels: KernelExports;
-  /** gemmF32 for inputs whose products are exact in f32 (exact-products.ts): the same bits, faster where it can be. */
-  readonly gemmExact: Gemm;
-  /** Whether gemmExact is the relaxed-SIMD build (it is gemmF32 itself where the engine lacks relaxed SIMD). */
+  /** For inputs whose products are exact in f32 (exact-products.ts): the same bits, faster where it can be. */
+  readonly exact: ExactProducts;
+  /** Whether `exact` is the relaxed-SIMD build (it is the plain one where the engine lacks relaxed SIMD). */
   readonly relaxed: boolean;
 }
 
@@ -127,8 +132,6 @@ export function loadKernels(byteLength: number): Kernels {
   const imports = { env: { memory } };
   const kernels = new WASM.Instance(plain, imports).exports as KernelExports;
   const relaxed = compiled('kernels-relaxed.wasm');
-  const gemmExact = relaxed
-    ? (new WASM.Instance(relaxed, imports).exports as Pick<KernelExports, 'gemmF32'>).gemmF32
-    : kernels.gemmF32;
-  return { memory, kernels, gemmExact, relaxed: relaxed !== undefined };
+  const exact = relaxed ? (new WASM.Instance(relaxed, imports).exports as ExactProducts) : kernels;
+  return { memory, kernels, exact, relaxed: relaxed !== undefined };
 }

@@ -3,11 +3,14 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { roundToSmallFloat } from '../../../src/base/float-formats.js';
 import { createRandom, type Random } from '../../../src/base/random.js';
+import { CHIP_DTYPES } from '../../../src/isa/operands.js';
+import type { Pack } from '../../../src/sim/kernels/effect-kernels.js';
 import { productsAreExact } from '../../../src/sim/kernels/exact-products.js';
 import { type Gemm, loadKernels } from '../../../src/sim/kernels/load.js';
 
-const { memory, kernels, gemmExact } = loadKernels(4 << 20);
+const { memory, kernels, exact } = loadKernels(6 << 20);
 const [A, B, COLUMNS, SCRATCH, OUT] = [64, 1 << 18, 3 << 18, 1 << 20, 2 << 20];
+const [PATTERN, PACKED_A, PACKED_B] = [COLUMNS + 4096, 4 << 20, 5 << 20];
 const ROW_WORDS = 1200;
 const bytes = new Uint8Array(memory.buffer);
 
@@ -23,7 +26,7 @@ interface Shape {
 const shapes = fc.record({
   k: fc.oneof(fc.constantFrom(1, 127, 128), fc.integer({ min: 1, max: 128 })),
   m: fc.oneof(fc.constantFrom(1, 3, 4, 128), fc.integer({ min: 1, max: 128 })),
-  n: fc.oneof(fc.constantFrom(1, 3, 8, 512), fc.integer({ min: 1, max: 130 })),
+  n: fc.oneof(fc.constantFrom(1, 3, 8, 49, 512), fc.integer({ min: 1, max: 130 })),
   start: fc.boolean(),
   scattered: fc.boolean(),
   seed: fc.nat(),
@@ -32,9 +35,42 @@ const shapes = fc.record({
 type Words = Float32Array | Int32Array;
 type Arrays = readonly [a: Words | Int8Array, b: Words | Int8Array, out: Words];
 
-/** Runs `gemm` and the definition on random operands; the whole output area must be equal, gaps included. */
+/** A kernel with what packs its operands. */
+interface Product {
+  readonly gemm: Gemm;
+  readonly packs: readonly [a: Pack, b: Pack];
+  readonly dtype: 'f32' | 'i8';
+}
+
+const tiles = [kernels.packStationary, kernels.packMoving] as const;
+const rows = [kernels.packRowsF32, kernels.packRowsF32] as const;
+const PRODUCTS = {
+  f32: { gemm: kernels.gemmF32, packs: tiles, dtype: 'f32' },
+  thin: { gemm: kernels.thinF32, packs: rows, dtype: 'f32' },
+  exact: { gemm: exact.gemmF32, packs: tiles, dtype: 'f32' },
+  exactThin: { gemm: exact.thinF32, packs: rows, dtype: 'f32' },
+  i8: { gemm: kernels.gemmI8, packs: [kernels.packStationaryPairs, kernels.packMovingPairs], dtype: 'i8' },
+} satisfies Record<string, Product>;
+
+/** Packs rows of `length` elements that lie one behind the other. */
+function pack(
+  kernel: Pack,
+  parts: number,
+  source: number,
+  length: number,
+  dtype: 'f32' | 'i8',
+  to: number,
+): void {
+  const width = dtype === 'f32' ? 4 : 1;
+  const type = CHIP_DTYPES.indexOf(dtype);
+  const struct = [source, length * width, type, length, 1, 1, 1, length, 0, 0, 0, width, 1];
+  new Int32Array(memory.buffer, PATTERN).set(struct);
+  kernel(parts, PATTERN, to, SCRATCH);
+}
+
+/** Runs a kernel and the definition on random operands; the whole output area must be equal, gaps included. */
 function compare(
-  gemm: Gemm,
+  { gemm, packs, dtype }: Product,
   shape: Shape,
   [a, b, out]: Arrays,
   draw: (r: Random) => number,
@@ -59,8 +95,11 @@ function compare(
       expected[at] = start ? sum : expected[at]! + sum;
     }
   }
-  bytes.fill(0xa5, SCRATCH, SCRATCH + kernels.gemmScratchBytes());
-  gemm(A, B, k, m, n, OUT, 4 * ROW_WORDS, scattered ? COLUMNS : 0, start ? 1 : 0, SCRATCH);
+  const scratchBytes = Math.max(kernels.gemmScratchBytes(), kernels.packScratchBytes());
+  bytes.fill(0xa5, SCRATCH, SCRATCH + scratchBytes);
+  pack(packs[0], k, A, m, dtype, PACKED_A);
+  pack(packs[1], k, B, n, dtype, PACKED_B);
+  gemm(PACKED_A, PACKED_B, k, m, n, OUT, 4 * ROW_WORDS, scattered ? COLUMNS : 0, start ? 1 : 0, SCRATCH);
   const wrong = expected.findIndex((value, i) => !Object.is(value, out[i]!));
   expect(wrong === -1 ? 'none' : `${wrong}: ${out[wrong]}, not ${expected[wrong]}`).toBe('none');
 }
@@ -83,30 +122,36 @@ const RUNS = { numRuns: 30 };
 
 test('f32: product and sum are rounded one by one, k ascending', () => {
   const draw = (r: Random): number => r.normal() * 2 ** r.integer(-12, 12);
-  compare(kernels.gemmF32, FULL, floats, draw, inF32);
+  compare(PRODUCTS.f32, FULL, floats, draw, inF32);
   fc.assert(
-    fc.property(shapes, (shape) => compare(kernels.gemmF32, shape, floats, draw, inF32)),
+    fc.property(shapes, (shape) => {
+      compare(PRODUCTS.f32, shape, floats, draw, inF32);
+      compare(PRODUCTS.thin, shape, floats, draw, inF32);
+    }),
     RUNS,
   );
 });
 
 test.each(['f16', 'bf16'] as const)('exact products: the fast build gives the same bits for %s', (t) => {
   const draw = (r: Random): number => roundToSmallFloat(t, r.normal() * 2 ** r.integer(-12, 12));
-  compare(gemmExact, FULL, floats, draw, inF32);
+  compare(PRODUCTS.exact, FULL, floats, draw, inF32);
   fc.assert(
-    fc.property(shapes, (shape) => compare(gemmExact, shape, floats, draw, inF32)),
+    fc.property(shapes, (shape) => {
+      compare(PRODUCTS.exact, shape, floats, draw, inF32);
+      compare(PRODUCTS.exactThin, shape, floats, draw, inF32);
+    }),
     RUNS,
   );
 });
 
 test('i8: exact sums', () => {
   const draw = (r: Random): number => r.integer(-128, 127);
-  compare(kernels.gemmI8, FULL, integers, draw, inI32);
+  compare(PRODUCTS.i8, FULL, integers, draw, inI32);
   fc.assert(
-    fc.property(shapes, (shape) => compare(kernels.gemmI8, shape, integers, draw, inI32)),
+    fc.property(shapes, (shape) => compare(PRODUCTS.i8, shape, integers, draw, inI32)),
     RUNS,
   );
-  compare(kernels.gemmI8, FULL, integers, () => -128, inI32);
+  compare(PRODUCTS.i8, FULL, integers, () => -128, inI32);
 });
 
 test('the range of exponents decides whether products are exact', () => {

@@ -1,7 +1,7 @@
 // The kernels of one core and where their scratch lies in its memory: packed rows (the kernels' own), pattern structs, dims and
 // immediates that the host writes before a call. Knows addresses only.
 import { bug } from '../../../base/diagnostic.js';
-import { type Gemm, type KernelExports, loadKernels } from '../../kernels/load.js';
+import { type ExactProducts, type KernelExports, loadKernels } from '../../kernels/load.js';
 
 /** Pattern slots: destination, up to three inputs, two scalars, reduction. */
 const SLOTS = 7;
@@ -11,8 +11,8 @@ const SCRATCH_BYTES = KERNEL_BYTES + 1024;
 
 export interface WasmCore {
   readonly kernels: KernelExports;
-  /** gemmF32, or the faster build where products are exact. */
-  readonly gemmExact: Gemm;
+  /** The PE kernels for exact products. */
+  readonly exact: ExactProducts;
   readonly relaxed: boolean;
   /** Scratch of the kernels. */
   readonly scratch: number;
@@ -26,7 +26,7 @@ export interface WasmCore {
 
 /** Memory whose first `bytes` bytes (a multiple of 16) are the caller's, with kernels that work on it. Errors: see loadKernels. */
 export function createWasmCore(bytes: number): { readonly core: WasmCore; readonly buffer: ArrayBuffer } {
-  const { kernels, gemmExact, relaxed, memory } = loadKernels(bytes + SCRATCH_BYTES);
+  const { kernels, exact, relaxed, memory } = loadKernels(bytes + SCRATCH_BYTES);
   if (kernels.scratchBytes() > KERNEL_BYTES) {
     throw bug(
       'E1703',
@@ -37,7 +37,7 @@ export function createWasmCore(bytes: number): { readonly core: WasmCore; readon
   const dims = structs + SLOTS * SLOT_BYTES;
   const core: WasmCore = {
     kernels,
-    gemmExact,
+    exact,
     relaxed,
     scratch: bytes,
     slots: Array.from({ length: SLOTS }, (_, i) => structs + i * SLOT_BYTES),

@@ -4,6 +4,7 @@
 
 export * from './elementary';
 export * from './gemm';
+export * from './pack';
 export * from './exponent-range';
 export * from './arithmetic';
 export * from './activate';

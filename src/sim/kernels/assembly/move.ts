@@ -161,23 +161,3 @@ export function affineSelect(
     scatterWords(dst, row, rowAddress(dst, p));
   }
 }
-
-/** Rows of all partitions one behind the other as fp32: an operand of gemmF32. */
-export function packFloats(parts: i32, src: usize, out: usize): void {
-  const bytes = <usize>lengthOf(src) << 2;
-  for (let p = 0; p < parts; ++p) {
-    loadPacked(src, p, FLOAT, out);
-    out += bytes;
-  }
-}
-
-/** The same as bytes: an operand of gemmI8. */
-export function packBytes(parts: i32, src: usize, out: usize, scratch: usize): void {
-  const words = rowBuffer(scratch, 0);
-  const count = lengthOf(src);
-  for (let p = 0; p < parts; ++p) {
-    gatherWords(src, rowAddress(src, p), words);
-    for (let i = 0; i < count; ++i) store<u8>(out + i, load<u8>(words + (<usize>i << 2)));
-    out += count;
-  }
-}
