@@ -1,4 +1,5 @@
-// Builds dist/ from src/: the simulator's WASM kernels, then TypeScript. The only place that knows how.
+// Builds dist/ from src/: the simulator's WASM kernels, then TypeScript, then the command line as a few files (bundle/), which
+// start in half the time of hundreds. The only place that knows how.
 // A build is complete when dist/.built exists; its time is the start of the build, so that an edit made meanwhile
 // counts as newer. TypeScript emits even with type errors (useful while editing), but such a build is not complete.
 
@@ -22,6 +23,7 @@ const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.built');
 const ASSEMBLY = join(SRC, 'sim', 'kernels', 'assembly');
 const KERNELS = join(DIST, 'sim', 'kernels');
+const BUNDLE = join(DIST, 'bundle');
 const KERNEL_STAMP = join(DIST, '.built-kernels');
 const BUILD_KERNELS = join(ROOT, 'scripts', 'build-kernels.mjs');
 
@@ -61,6 +63,7 @@ function typeScriptCompiler() {
 function removeStale(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
+    if (path === BUNDLE) continue;
     if (entry.isDirectory()) removeStale(path);
     const source = join(SRC, relative(DIST, path).replace(/(\.d\.ts|\.js)$/, '.ts'));
     if (/(\.d\.ts|\.js)$/.test(entry.name) && !existsSync(source)) rmSync(path);
@@ -81,8 +84,24 @@ function buildKernels(start) {
   stamp(KERNEL_STAMP, start);
 }
 
+/** What bin/neffc.js starts. Packages that are optional stay outside: they are looked for when they are used. */
+async function bundle() {
+  // Not above: setup.mjs loads this file before anything is installed.
+  const { rolldown } = await import('rolldown');
+  const input = ['main', 'worker'].map((name) => join(DIST, 'cli', `${name}.js`));
+  const made = await rolldown({ input, platform: 'node', external: [/^onnxruntime/], logLevel: 'warn' });
+  rmSync(BUNDLE, { recursive: true, force: true });
+  await made.write({
+    dir: BUNDLE,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+  });
+  await made.close();
+}
+
 /** Builds dist/. Throws an Error with one sentence where a step fails; the step's own messages are on standard error. */
-export function build() {
+export async function build() {
   const start = new Date();
   mkdirSync(DIST, { recursive: true });
   rmSync(STAMP, { force: true });
@@ -90,12 +109,13 @@ export function build() {
   const info = join(DIST, '.tsbuildinfo');
   run('tsc', [typeScriptCompiler(), '-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', info]);
   removeStale(DIST);
+  await bundle();
   stamp(STAMP, start);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    build();
+    await build();
   } catch (error) {
     console.error(`build: ${error.message}`);
     process.exit(1);

@@ -56,7 +56,7 @@ try {
   if (!isInstalled()) install();
   if (!isBuilt()) {
     if (!quiet) console.error('setup: building dist');
-    build();
+    await build();
   }
 } catch (error) {
   console.error(`setup: ${error.message}`);

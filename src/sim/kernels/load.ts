@@ -73,8 +73,8 @@ const PAGE = 65536;
 /** WASM memory with 32-bit addresses. */
 const LARGEST = 65536 * PAGE;
 
-/** Beside this file in dist/; a test that runs from src/ finds the ones that the last build put into dist/. */
-const FOLDERS = ['./', '../../../dist/sim/kernels/'];
+/** Beside this file in dist/ or seen from dist/bundle/; tests run from src/ and find those that the last build put into dist/. */
+const FOLDERS = ['./', '../sim/kernels/', '../../../dist/sim/kernels/'];
 
 function kernelFile(name: string): string {
   const paths = FOLDERS.map((folder) => fileURLToPath(new URL(folder + name, import.meta.url)));
