@@ -9,10 +9,10 @@ import type { HostTensor } from './base/tensor.js';
 import { BUILTIN_TARGETS } from './chip/builtin.js';
 import { loadTarget } from './chip/load-target.js';
 import type { Target } from './chip/target.js';
+import { type ShapeBucket, shapeBuckets } from './driver/buckets.js';
 import { type CompileReport, compileModel, type CompileOptions as DriverOptions } from './driver/compile.js';
 import { compileDecode, type DecodeRequest } from './driver/generate/decode-request.js';
 import { HOST_OPERATORS } from './driver/host/operators.js';
-import type { InputShapes } from './driver/load-model.js';
 import { type Loaded, type LoadOptions, loadArtifact } from './runtime/load.js';
 import { type RequestOptions, type RequestResult, runRequest } from './runtime/request.js';
 
@@ -42,8 +42,8 @@ export interface CompileOptions {
   readonly autoCastType?: DriverOptions['autoCastType'];
   /** Effort, 0 to 3. Default 2. */
   readonly level?: number;
-  /** Shapes by input name or position, for dims that the model leaves open. */
-  readonly inputShapes?: Readonly<Record<string, readonly number[]>>;
+  /** Shapes by input name or position, for dims that the model leaves open; a list of shapes makes buckets. */
+  readonly inputShapes?: Readonly<Record<string, readonly number[] | readonly (readonly number[])[]>>;
   /** Whether operators that no engine runs may go to the host. Default `allow`. */
   readonly hostOps?: DriverOptions['hostOps'];
   /** Builds a decoding loop from a model that generates token by token. An encoder-decoder pair is always built so. */
@@ -68,12 +68,14 @@ export interface Compiled {
  */
 export function compile(source: ModelSource, options: CompileOptions = {}): Compiled {
   const { decode, onStage } = options;
-  const inputShapes = shapesByName(options.inputShapes ?? {});
+  const buckets = bucketsOf(options.inputShapes ?? {});
+  const inputShapes = buckets.at(-1)?.inputShapes ?? new Map();
   const settings: DriverOptions = {
     target: typeof options.target === 'object' ? options.target : target(options.target ?? 'inf2'),
     autoCast: options.autoCast ?? 'none',
     autoCastType: options.autoCastType ?? 'bf16',
     inputShapes,
+    buckets,
     hostOps: options.hostOps ?? 'allow',
     preprocess: new Map(),
     level: options.level ?? 2,
@@ -101,8 +103,11 @@ export function compile(source: ModelSource, options: CompileOptions = {}): Comp
   };
 }
 
-function shapesByName(shapes: Readonly<Record<string, readonly number[]>>): InputShapes {
-  return new Map(Object.entries(shapes).map(([name, shape]) => [name, { shape }]));
+function bucketsOf(shapes: NonNullable<CompileOptions['inputShapes']>): readonly ShapeBucket[] {
+  const isShape = (given: readonly unknown[]): given is readonly number[] => typeof given[0] !== 'object';
+  return shapeBuckets(
+    Object.entries(shapes).map(([name, given]) => ({ name, shapes: isShape(given) ? [given] : given })),
+  );
 }
 
 /**

@@ -13,7 +13,7 @@ export type HostStep =
   | { readonly op: 'execute'; readonly executable: string; readonly stages?: readonly string[] }
   /** Rounds in order, each `times` times, while the flag's word is 0; before an execution has written the flag it counts as 0. */
   | { readonly op: 'while'; readonly flag: string; readonly rounds: readonly HostRound[] }
-  /** The first case whose bucket is at least as large as the input along every axis named. */
+  /** The case whose bucket has the inputs' sizes along every axis named. */
   | { readonly op: 'pick'; readonly by: readonly DimName[]; readonly cases: readonly HostCase[] }
   /** Host operator of this index in the manifest. */
   | { readonly op: 'call'; readonly operator: number };
@@ -28,8 +28,11 @@ export interface DimName {
   readonly axis: number;
 }
 
+/** The program of one bucket. */
 export interface HostCase {
   readonly bucket: string;
+  /** Its tensors, as those of a program: with variables of the bucket's own. */
+  readonly tensors: readonly TensorPlace[];
   readonly steps: readonly HostStep[];
 }
 
@@ -59,7 +62,8 @@ const STEP_KEYS = {
   pick: record<Extract<HostStep, { op: 'pick' }>>({
     op: () => 'pick',
     by: list(record<DimName>({ input: text, axis: count })),
-    cases: (value, path) => list(record<HostCase>({ bucket: text, steps: decodeSteps }))(value, path),
+    cases: (value, path) =>
+      list(record<HostCase>({ bucket: text, tensors: list(tensorPlace), steps: decodeSteps }))(value, path),
   }),
   call: record<Extract<HostStep, { op: 'call' }>>({ op: () => 'call', operator: count }),
 } satisfies { readonly [O in HostStep['op']]: Decode<Extract<HostStep, { op: O }>> };
@@ -83,6 +87,12 @@ export const hostProgram: Decode<HostProgram> = record<HostProgram>({
   tensors: list(tensorPlace),
   steps: decodeSteps,
 });
+
+/** All tensors of a program, those of its cases too. */
+export function hostTensorsOf({ tensors, steps }: HostProgram): TensorPlace[] {
+  const cases = steps.flatMap((step) => (step.op === 'pick' ? step.cases : []));
+  return [...tensors, ...cases.flatMap((c) => c.tensors)];
+}
 
 /** All steps, those inside loops and cases too, in program order. */
 export function* stepsOf(steps: readonly HostStep[]): Generator<HostStep> {

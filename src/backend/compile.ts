@@ -6,7 +6,7 @@ import type { DmaDescriptor } from '../isa/operands.js';
 import type { Executable, Pin, Variable } from '../isa/program.js';
 import { type Addresses, type EmittedFragment, emitFragment } from './emit/emit.js';
 import type { Buffer } from './lower/buffer.js';
-import { lower, type Port } from './lower/lower.js';
+import { lowerGraphs, type Port } from './lower/lower.js';
 import { type PlacedProgram, type PlacedSection, placeProgram } from './place.js';
 import { planGraph } from './plan/plan.js';
 import { synchronise } from './sync/sync.js';
@@ -14,7 +14,6 @@ import { verifyLowered, verifyProgram, verifySection } from './verify.js';
 
 export interface BackendOptions {
   readonly kind: Executable['kind'];
-  readonly name: string;
   /** 0..3: how far the scheduler looks. */
   readonly level: number;
   /** False: constants are loaded by each execution, since other executables of the artifact use all of SBUF. */
@@ -39,69 +38,96 @@ export interface CompiledPort {
 
 export interface CompiledExecutable {
   readonly executable: Executable;
-  readonly variables: readonly Variable[];
-  /** By variable number: the constant whose bytes it holds. */
-  readonly constants: ReadonlyMap<number, Constant>;
   readonly inputs: readonly CompiledPort[];
   readonly outputs: readonly CompiledPort[];
   readonly main: EmittedFragment;
   readonly load: EmittedFragment;
+}
+
+/** Graphs that were compiled together: an executable each, with variables, weights and pins in common. */
+export interface CompiledProgram {
+  readonly executables: readonly CompiledExecutable[];
+  readonly variables: readonly Variable[];
+  /** By variable number: the constant whose bytes it holds. */
+  readonly constants: ReadonlyMap<number, Constant>;
+  /** Nodes of all graphs; what instructions name as their origins. */
   readonly origins: readonly Node[];
   readonly placed: PlacedProgram;
-  readonly estimatedTicks: number;
   /** Moves of elements between layouts, operands and results of the model apart. */
   readonly copies: { readonly count: number; readonly bytes: number };
 }
 
-export function compileGraph(graph: Graph, target: Target, options: BackendOptions): CompiledExecutable {
+export interface NamedGraph {
+  readonly name: string;
+  readonly graph: Graph;
+}
+
+export function compileGraphs(
+  graphs: readonly NamedGraph[],
+  target: Target,
+  options: BackendOptions,
+): CompiledProgram {
   const stage = options.onStage ?? (() => undefined);
-  const plan = { ...planGraph(graph), ...(options.depthwise && { depthwise: options.depthwise }) };
-  stage('plan', plan);
-  const program = lower(graph, plan, target);
+  const planned = graphs.map(({ name, graph }) => {
+    const plan = { ...planGraph(graph), ...(options.depthwise && { depthwise: options.depthwise }) };
+    stage('plan', plan);
+    return { name, graph, plan };
+  });
+  const { program, graphs: lowered } = lowerGraphs(planned, target);
   stage('lower', program);
   if (options.check === true) verifyLowered(program, target);
-  const placed = placeProgram(program, [], target, options.level, options.pins !== false);
-  const section = placed.sections[0] as PlacedSection;
-  stage('schedule', section);
-  stage('allocate', section);
-  const table = new VariableTable(section.memory.scratchBytes);
+  const placed = placeProgram(program, target, options.level, options.pins !== false);
+  for (const section of placed.sections) {
+    stage('schedule', section);
+    stage('allocate', section);
+  }
+  const table = new VariableTable(Math.max(0, ...placed.sections.map((s) => s.memory.scratchBytes)));
   for (const p of program.inputs) table.add(p.buffer, { name: p.name, kind: 'input', bytes: p.buffer.bytes });
   for (const p of program.outputs)
     table.add(p.buffer, { name: p.name, kind: 'output', bytes: p.buffer.bytes });
   for (const [b, constant] of program.constants) table.addConstant(b, constant);
-  const addresses = addressesOf(section, table, target);
-  if (options.check === true) verifySection(section, placed, program, addresses, target);
-  const descriptors: DmaDescriptor[] = [];
-  const loadStreams = synchronise(placed.load);
-  const mainStreams = synchronise(section.ordered);
-  stage('sync', mainStreams);
-  const load = emitFragment(loadStreams, placed.load, addresses, descriptors);
-  const main = emitFragment(mainStreams, section.ordered, addresses, descriptors);
-  stage('emit', main);
-  const executable: Executable = {
-    name: options.name,
-    kind: options.kind,
-    load: load.code,
-    main: main.code,
-    descriptors,
-    pins: pinsOf(placed),
-  };
-  if (options.check === true)
+  const executables = lowered.map(({ inputs, outputs }, i): CompiledExecutable => {
+    const section = placed.sections[i] as PlacedSection;
+    const addresses = addressesOf(section, table, target);
+    if (options.check === true) verifySection(section, program, addresses, target);
+    const descriptors: DmaDescriptor[] = [];
+    // Pins are one map for all executables, which the first of them fills.
+    const filling = i === 0 ? placed.load : [];
+    const loadStreams = synchronise(filling);
+    const mainStreams = synchronise(section.ordered);
+    stage('sync', mainStreams);
+    const load = emitFragment(loadStreams, filling, addresses, descriptors);
+    const main = emitFragment(mainStreams, section.ordered, addresses, descriptors);
+    stage('emit', main);
+    const executable: Executable = {
+      name: graphs[i]?.name ?? '',
+      kind: options.kind,
+      load: load.code,
+      main: main.code,
+      descriptors,
+      pins: i === 0 ? pinsOf(placed) : [],
+    };
+    return {
+      executable,
+      inputs: inputs.map((p) => table.port(p)),
+      outputs: outputs.map((p) => table.port(p)),
+      main,
+      load,
+    };
+  });
+  if (options.check === true) {
+    const code = executables.map((e) => e.executable);
     verifyProgram(
-      { variables: table.variables, segments: [], segmentDescriptors: [], executables: [executable] },
+      { variables: table.variables, segments: [], segmentDescriptors: [], executables: code },
       target,
     );
+  }
   return {
-    executable,
+    executables,
     variables: table.variables,
     constants: table.constants,
-    inputs: program.inputs.map((p) => table.port(p)),
-    outputs: program.outputs.map((p) => table.port(p)),
-    main,
-    load,
     origins: program.origins,
     placed,
-    estimatedTicks: section.schedule.ticks,
     copies: program.copies,
   };
 }
@@ -148,7 +174,7 @@ export function pinsOf(placed: PlacedProgram): Pin[] {
   return placed.residency.pinned.map((b) => ({
     start: b.start,
     parts: b.parts,
-    base: placed.fixed.offsets.get(b) ?? 0,
+    base: placed.pins.offsets.get(b) ?? 0,
     bytes: b.bytes,
   }));
 }

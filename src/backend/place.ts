@@ -11,6 +11,8 @@ import type { Ordered } from './sync/sync.js';
 
 export interface PlacedSection {
   readonly section: Section;
+  /** Pins, the same for all sections, and the section's residents behind them. */
+  readonly fixed: FixedPlaces;
   readonly schedule: Schedule;
   readonly memory: Memory;
   /** Steps in issue order with what each must wait for, reuse of addresses included. */
@@ -19,7 +21,7 @@ export interface PlacedSection {
 
 export interface PlacedProgram {
   readonly residency: Residency;
-  readonly fixed: FixedPlaces;
+  readonly pins: FixedPlaces;
   readonly sections: readonly PlacedSection[];
   /** The load fragment's steps, in program order. */
   readonly load: readonly Ordered[];
@@ -42,23 +44,21 @@ const WINDOWS = [1, 64, 192, 512];
 
 export function placeProgram(
   program: WeightedProgram,
-  residents: readonly Buffer[],
   target: Target,
   level: number,
   pins = true,
 ): PlacedProgram {
   const capacity = target.sbufPartitionBytes;
-  const residentBytes = placeFixed([], residents).end;
   let needed = 0;
   let previousPins = -1;
   for (const attempt of ATTEMPTS) {
     const share = pins ? attempt.pins : 0;
-    const residency = residencyBeside(program, capacity - residentBytes, capacity * share);
+    const residency = residencyBeside(program, capacity, capacity * share);
     if (residency.pinnedBytes === previousPins && attempt.ahead === 0.9) continue;
     previousPins = residency.pinnedBytes;
-    const fixed = placeFixed(residency.pinned, residents);
     const sections: PlacedSection[] = [];
     for (const section of residency.sections) {
+      const fixed = placeFixed(residency.pinned, section.residents ?? []);
       const placed = placeSection(
         section,
         fixed,
@@ -73,7 +73,8 @@ export function placeProgram(
       }
     }
     if (sections.length === residency.sections.length && sections.every((s) => s.memory.fits)) {
-      return { residency, fixed, sections, load: inProgramOrder(residency.load, target) };
+      const load = inProgramOrder(residency.load, target);
+      return { residency, pins: placeFixed(residency.pinned, []), sections, load };
     }
   }
   throw doesNotFit(
@@ -89,15 +90,20 @@ const SLACK = 1.03;
 
 /** As many pins, at most `most` bytes of a partition, as leave room for what sections need at one time, streamed weights included. */
 function residencyBeside(program: WeightedProgram, capacity: number, most: number): Residency {
-  let needed = Math.max(0, ...program.sections.map(peakBytes));
+  let needed = mostNeeded(program.sections);
   for (;;) {
-    const room = Math.max(0, Math.min(most, capacity - needed * SLACK));
+    const room = Math.max(0, Math.min(most, capacity - needed));
     const residency = chooseResidency(program, Math.floor(room));
-    const peak = Math.max(0, ...residency.sections.map(peakBytes));
-    if (peak <= needed || residency.pinnedBytes === 0 || residency.pinnedBytes + peak * SLACK <= capacity)
+    const peak = mostNeeded(residency.sections);
+    if (peak <= needed || residency.pinnedBytes === 0 || residency.pinnedBytes + peak <= capacity)
       return residency;
     needed = peak;
   }
+}
+
+/** Bytes of a partition beside the pins: residents, and what lives at one time, with slack. */
+function mostNeeded(sections: readonly Section[]): number {
+  return Math.max(0, ...sections.map((s) => placeFixed([], s.residents ?? []).end + peakBytes(s) * SLACK));
 }
 
 function placeSection(
@@ -111,7 +117,7 @@ function placeSection(
   const scheduled = schedule(section.steps, deps, target, { sbufBytes, window });
   const memory = allocateMemory(fixed, scheduled, deps.accesses, target);
   const ordered = memory.fits ? withReuse(section.steps, scheduled, deps.before, memory) : [];
-  return { section, schedule: scheduled, memory, ordered };
+  return { section, fixed, schedule: scheduled, memory, ordered };
 }
 
 /** Most bytes of a partition that buffers other than weights and residents take at one time, in program order. */

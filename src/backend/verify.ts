@@ -6,7 +6,7 @@ import { requireNone } from './check/finding.js';
 import type { Placement } from './check/placing.js';
 import { checkLowered } from './lower/check.js';
 import type { LoweredProgram } from './lower/lower.js';
-import type { PlacedProgram, PlacedSection } from './place.js';
+import type { PlacedSection } from './place.js';
 import { checkSchedule } from './schedule/check.js';
 import { checkProgram } from './sync/check.js';
 
@@ -18,7 +18,6 @@ export function verifyLowered(program: LoweredProgram, target: Target): void {
 /** @throws E1341 where order and addresses of a section change what it means */
 export function verifySection(
   section: PlacedSection,
-  placed: PlacedProgram,
   program: LoweredProgram,
   placement: Placement,
   target: Target,
@@ -26,7 +25,7 @@ export function verifySection(
   const { steps } = section.section;
   const { order } = section.schedule;
   const kept = [
-    ...placed.fixed.offsets.keys(),
+    ...section.fixed.offsets.keys(),
     ...program.buffers.filter((b) => b.variable === 'output' || b.variable === 'state'),
   ];
   requireNone('E1341', 'schedule', checkSchedule({ steps, order, placement, kept }, target));

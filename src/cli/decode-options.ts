@@ -1,7 +1,6 @@
-// The options of models that generate step by step: how they parse, and the refusal of what this version does not build.
-// Values are checked here even where they are refused: a wrong value is a usage error first.
+// The options of models that generate step by step: how they parse, and what they make of a source.
 import { type Command, Option } from 'commander';
-import { type NeffcError, unsupported, usageError } from '../base/diagnostic.js';
+import { usageError } from '../base/diagnostic.js';
 import { isDecodeSource } from '../driver/decode/recognise.js';
 import type { DecodeFlags } from '../driver/decode/request.js';
 import type { DecodeRequest } from '../driver/generate/decode-request.js';
@@ -150,9 +149,4 @@ function filesOf(model: string | undefined, values: OptionValues): DecodeRequest
   }
   if (model === undefined) throw usageError('E2001', "missing required argument 'model'");
   return { model, ...(decoderFile !== undefined && { decoderFile }) };
-}
-
-/** What this version does not build. */
-export function notBuilt(what: string, hint: string): NeffcError {
-  return unsupported('E4020', `this version does not support ${what}`, undefined, hint);
 }

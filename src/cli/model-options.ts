@@ -1,12 +1,13 @@
 // A model and how it is compiled: the options that `compile` and `explore` share.
 import { type Command, Option } from 'commander';
 import { usageError } from '../base/diagnostic.js';
+import { type ShapeBucket, shapeBuckets } from '../driver/buckets.js';
 import type { CompileOptions } from '../driver/compile.js';
 import { parsePreprocess } from '../driver/tensor-files/preprocess.js';
 import { readTensor } from '../driver/tensor-files/read.js';
 import { printGraph } from '../ir/print.js';
 import { constantBytes } from '../ops/evaluate.js';
-import { addDecodeOptions, notBuilt } from './decode-options.js';
+import { addDecodeOptions } from './decode-options.js';
 import {
   addTargetOptions,
   choiceOption,
@@ -45,7 +46,7 @@ export function addModelOptions(command: Command): void {
     .addOption(
       new Option(
         '--input-shape <name=shape>',
-        'shape of an input (name or position), as 1x3x224x224, 1x128:i64 or scalar; repeatable',
+        'shape of an input (name or position), as 1x3x224x224, 1x128:i64 or scalar; several, separated by commas, make buckets; repeatable',
       ).argParser(repeated(parseShape)),
     )
     .addOption(
@@ -71,32 +72,33 @@ export function addModelOptions(command: Command): void {
   addDecodeOptions(command);
 }
 
-/** One shape an input; more would be buckets. */
-export function inputShapes(given: readonly ShapeOption[]): CompileOptions['inputShapes'] {
-  const shapes = new Map<string, { shape: readonly number[]; dtype?: ShapeOption['dtype'] & string }>();
-  for (const { name, shapes: all, dtype } of given) {
-    const [shape = [], ...more] = all;
-    if (shapes.has(name))
-      throw usageError(
-        'E2002',
-        `--input-shape gives ${name} twice`,
-        undefined,
-        'separate the shapes of buckets by commas in one option',
-      );
-    if (more.length > 0)
-      throw notBuilt(`several shapes of an input (${name}: buckets)`, 'compile an artifact for each shape');
-    shapes.set(name, { shape, ...(dtype !== undefined && { dtype }) });
-  }
-  return shapes;
+/** The sets of shapes given, ascending; one where no input has several. @throws E2002 */
+export function givenBuckets(given: readonly ShapeOption[]): readonly ShapeBucket[] {
+  const twice = given.find(({ name }, i) => given.findIndex((g) => g.name === name) < i);
+  if (twice !== undefined)
+    throw usageError(
+      'E2002',
+      `--input-shape gives ${twice.name} twice`,
+      undefined,
+      'separate the shapes of buckets by commas in one option',
+    );
+  return shapeBuckets(given);
+}
+
+/** The shapes of the largest bucket. */
+export function largestShapes(buckets: readonly ShapeBucket[]): CompileOptions['inputShapes'] {
+  return buckets.at(-1)?.inputShapes ?? new Map();
 }
 
 /** The driver's options; stages are timed, and the graph is kept for the reproducer of a bug. */
 export function modelOptions(flags: ModelFlags, session: Session): CompileOptions {
+  const buckets = givenBuckets(flags.inputShape ?? []);
   return {
     target: parseTarget(flags.target),
     autoCast: flags.autoCast,
     autoCastType: flags.autoCastType,
-    inputShapes: inputShapes(flags.inputShape ?? []),
+    inputShapes: largestShapes(buckets),
+    buckets,
     hostOps: flags.hostOps,
     preprocess: new Map(flags.preprocess),
     inputValues: new Map(

@@ -113,6 +113,7 @@ const DOCUMENTS: Readonly<
           {
             name: string,
             kind: oneOf('graph', 'encoder', 'decoder', 'whole'),
+            bucket: optional(string),
             instructions,
             modelled: record({ cycles: integer, ns: number }),
           },
@@ -133,6 +134,7 @@ const DOCUMENTS: Readonly<
     fields: {
       outputs: dictionary(anything),
       text: optional({ schema: { type: ['string', 'array'] } }),
+      bucket: optional(string),
       metrics: record(
         {
           latency_ns: number,
@@ -185,6 +187,7 @@ const DOCUMENTS: Readonly<
     title: 'neffc profile --json',
     fields: {
       target: string,
+      bucket: optional(string),
       latency_ns: number,
       device_ns: number,
       load_ns: number,

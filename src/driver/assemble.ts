@@ -1,10 +1,10 @@
 // Compiled stages to the artifact: one program of all executables, one store of all constants, the signature, and the host program
 // that runs the stages in order. Variables of an executable are numbered from 0 when it is compiled, and moved behind those before it.
 import type { ConstantStore } from '../artifact/constants.js';
-import type { HostStep } from '../artifact/host-program.js';
+import type { HostProgram, HostStep } from '../artifact/host-program.js';
 import type { ArtifactDraft, ExecutableInfo, HostOperator } from '../artifact/model.js';
-import type { InputPort, ModelSignature, OutputPort, TensorPlace } from '../artifact/signature.js';
-import type { CompiledExecutable, CompiledPort } from '../backend/compile.js';
+import type { InputPort, OutputPort, TensorPlace } from '../artifact/signature.js';
+import type { CompiledExecutable, CompiledPort, CompiledProgram } from '../backend/compile.js';
 import { shapeText } from '../base/tensor.js';
 import type { Target } from '../chip/target.js';
 import type { Constant } from '../ir/constant.js';
@@ -15,6 +15,7 @@ import type { TensorType } from '../ir/type.js';
 import type { DmaDescriptor, DmaSide } from '../isa/operands.js';
 import type { Executable, Program, Variable } from '../isa/program.js';
 import { constantBytes, passingBytes } from '../ops/evaluate.js';
+import { joinBuckets } from './bucket-signature.js';
 import { debugInfo } from './debug-info.js';
 import { hostOperator } from './host/operator-record.js';
 import type { Stage } from './host/stages.js';
@@ -22,7 +23,11 @@ import { VERSION } from './version.js';
 
 /** A stage with what it became. */
 export type CompiledStage =
-  | { readonly stage: Extract<Stage, { kind: 'chip' }>; readonly compiled: CompiledExecutable }
+  | {
+      readonly stage: Extract<Stage, { kind: 'chip' }>;
+      readonly program: CompiledProgram;
+      readonly compiled: CompiledExecutable;
+    }
   | { readonly stage: Extract<Stage, { kind: 'host' }> };
 
 /** An input of the source that was given its value when the model was compiled. */
@@ -32,13 +37,20 @@ export interface FixedInput {
   readonly sha256: string;
 }
 
-export interface AssembleOptions {
-  readonly name: string;
+/** A model at one set of input shapes. */
+export interface CompiledBucket {
+  /** Empty where there is one set of shapes. */
+  readonly bucket: string;
+  readonly stages: readonly CompiledStage[];
   /** The graph that all stages make up. */
   readonly graph: Graph;
   /** Names of the source's inputs, in order. */
   readonly inputOrder: readonly string[];
   readonly fixed: readonly FixedInput[];
+}
+
+export interface AssembleOptions {
+  readonly name: string;
   readonly target: Target;
   readonly autoCast: string;
   readonly autoCastType: string;
@@ -53,44 +65,71 @@ interface Placed {
   readonly firstVariable: number;
 }
 
+/** @param buckets ascending; one where there is one set of shapes */
 export function assemble(
-  stages: readonly CompiledStage[],
+  buckets: readonly CompiledBucket[],
   store: ConstantStore,
   options: AssembleOptions,
 ): ArtifactDraft {
-  const placed: Placed[] = [];
   const variables: Variable[] = [];
+  const firstVariables = new Map<CompiledProgram, number>();
   const named = new Set(
-    options.graph.body.nodes.flatMap((node) => node.inputs.flatMap((v) => constantOf(v) ?? [])),
+    buckets.flatMap(({ graph }) =>
+      graph.body.nodes.flatMap((node) => node.inputs.flatMap((v) => constantOf(v) ?? [])),
+    ),
   );
-  for (const { stage, ...rest } of stages) {
-    if (!('compiled' in rest) || stage.kind !== 'chip') continue;
-    placed.push({ stage, compiled: rest.compiled, firstVariable: variables.length });
-    variables.push(...placeConstants(rest.compiled, store, named));
-  }
+  const placed = buckets.map(({ stages }) =>
+    stages.flatMap((made): Placed[] => {
+      if (!('compiled' in made)) return [];
+      const firstVariable = firstVariables.get(made.program) ?? variables.length;
+      if (!firstVariables.has(made.program)) {
+        firstVariables.set(made.program, firstVariable);
+        variables.push(...placeConstants(made.program, store, named));
+      }
+      return [{ stage: made.stage, compiled: made.compiled, firstVariable }];
+    }),
+  );
+  const all = placed.flat();
   const program: Program = {
     variables,
     segments: [],
     segmentDescriptors: [],
-    executables: placed.map(renumbered),
+    executables: all.map(renumbered),
   };
   const operators: HostOperator[] = [];
-  const host = hostProgram(stages, placed, operators, store, options);
+  const joined = joinBuckets(
+    buckets.map((bucket, i) => ({
+      name: bucket.bucket,
+      ...portsOf(bucket, placed[i] ?? [], options.preprocess),
+      program: hostProgram(bucket, placed[i] ?? [], operators, store),
+    })),
+  );
+  const largest = buckets.at(-1) as CompiledBucket;
   return {
     name: options.name,
     manifest: {
       compiler: `neffc ${VERSION}`,
       target: options.target,
       options: { autoCast: options.autoCast, autoCastType: options.autoCastType, level: options.level },
-      models: [signature(placed, options)],
+      models: [
+        {
+          name: options.name,
+          inputs: joined.inputs,
+          outputs: joined.outputs,
+          buckets: joined.buckets,
+          executables: all.map((p) => p.compiled.executable.name),
+          program: 'main',
+          precision: options.autoCast === 'none' ? 'fp32' : options.autoCastType,
+        },
+      ],
       hostOperators: operators,
     },
-    host: { main: host },
+    host: { main: joined.program },
     program,
-    executables: placed.map(executableInfo),
-    debug: debugInfo(placed.map((p) => p.compiled)),
+    executables: all.map(executableInfo),
+    debug: debugInfo([...firstVariables.keys()]),
     constants: store,
-    graphText: printGraph(options.graph, constantBytes),
+    graphText: printGraph(largest.graph, constantBytes),
   };
 }
 
@@ -107,7 +146,7 @@ function storeConstant(store: ConstantStore, constant: Constant, name: string) {
  * their text at once, while their bytes are at hand.
  */
 function placeConstants(
-  compiled: CompiledExecutable,
+  compiled: CompiledProgram,
   store: ConstantStore,
   named: ReadonlySet<Constant>,
 ): Variable[] {
@@ -158,8 +197,12 @@ function placeOf(port: CompiledPort, firstVariable: number, name = port.name): T
 const isWhole = (placed: readonly Placed[]): boolean =>
   placed.length === 1 && placed[0]?.stage.name === 'main';
 
-function signature(placed: readonly Placed[], options: AssembleOptions): ModelSignature {
-  const { graph, fixed, preprocess } = options;
+/** Inputs and outputs of the model, of the source's types; their variables where one executable is all there is. */
+function portsOf(
+  { graph, fixed, inputOrder }: CompiledBucket,
+  placed: readonly Placed[],
+  preprocess: AssembleOptions['preprocess'],
+): { readonly inputs: readonly InputPort[]; readonly outputs: readonly OutputPort[] } {
   const whole = isWhole(placed) ? placed[0] : undefined;
   const input = (name: string, position: number): InputPort[] => {
     const steps = preprocess.get(name) ?? preprocess.get(String(position));
@@ -184,25 +227,16 @@ function signature(placed: readonly Placed[], options: AssembleOptions): ModelSi
     }
     return { name, dtype: value.type.dtype, shape: value.type.shape as readonly number[] };
   };
-  return {
-    name: options.name,
-    inputs: options.inputOrder.flatMap(input),
-    outputs: graph.body.results.map(output),
-    buckets: [],
-    executables: placed.map((p) => p.stage.name),
-    program: 'main',
-    precision: options.autoCast === 'none' ? 'fp32' : options.autoCastType,
-  };
+  return { inputs: inputOrder.flatMap(input), outputs: graph.body.results.map(output) };
 }
 
 /** Stages in order: values are put under names of their own where there are several executables, and fetched under theirs. */
 function hostProgram(
-  stages: readonly CompiledStage[],
+  { stages, graph }: CompiledBucket,
   placed: readonly Placed[],
   operators: HostOperator[],
   store: ConstantStore,
-  { graph }: AssembleOptions,
-) {
+): HostProgram {
   const names = new Map<Value, string>(graph.body.params.map((v) => [v, v.name]));
   for (const { stage } of stages)
     for (const { name, value } of stage.outputs) if (!names.has(value)) names.set(value, name);
@@ -236,7 +270,7 @@ function hostProgram(
         steps.push({ op: 'put', tensor: `${stage.name}.${name}`, from: name });
       }
     }
-    steps.push({ op: 'execute', executable: stage.name });
+    steps.push({ op: 'execute', executable: own?.compiled.executable.name ?? stage.name });
     for (const [i, { name }] of stage.outputs.entries()) {
       const port = own?.compiled.outputs[i];
       if (!whole && !outputs.has(name) && port !== undefined && own !== undefined)

@@ -2,7 +2,7 @@
 
 import { ConstantStore } from '../artifact/constants.js';
 import type { ArtifactDraft } from '../artifact/model.js';
-import { type BackendOptions, type CompiledExecutable, compileGraph } from '../backend/compile.js';
+import type { BackendOptions, CompiledExecutable } from '../backend/compile.js';
 import { type Diagnostic, EXIT, NeffcError, usageError } from '../base/diagnostic.js';
 import { ENGINES, type EngineName, type Target, TICKS_PER_NS } from '../chip/target.js';
 import type { Graph } from '../ir/graph.js';
@@ -10,8 +10,10 @@ import type { Program } from '../isa/program.js';
 import { type PassOptions, PIPELINE } from '../passes/pipeline.js';
 import { type PassRun, runPipeline } from '../passes/run.js';
 import { simulateTiming } from '../sim/simulate.js';
-import { assemble, type CompiledStage, type FixedInput } from './assemble.js';
+import { assemble, type CompiledBucket, type FixedInput } from './assemble.js';
+import { distinctWarnings, type ShapeBucket } from './buckets.js';
 import { requireCapacity } from './capacity.js';
+import { compileChips } from './compile-chips.js';
 import {
   hostWarnings,
   isEvaluable,
@@ -28,6 +30,8 @@ export interface CompileOptions extends ModelInputs {
   readonly autoCast: 'none' | 'matmult' | 'all';
   readonly autoCastType: 'bf16' | 'fp16';
   readonly hostOps: 'allow' | 'forbid';
+  /** Ascending sets of shapes to compile for, each in place of `inputShapes`. */
+  readonly buckets?: readonly ShapeBucket[];
   /** Steps per input name or position. */
   readonly preprocess: ReadonlyMap<string, string>;
   readonly level: number;
@@ -44,6 +48,8 @@ export interface CompileOptions extends ModelInputs {
 export interface ExecutableReport {
   readonly name: string;
   readonly kind: string;
+  /** Where there are several sets of shapes. */
+  readonly bucket?: string;
   readonly instructions: Readonly<Record<EngineName | 'dma' | 'executed' | 'stored', number>>;
   readonly modelled: { readonly cycles: number; readonly ns: number };
 }
@@ -81,7 +87,15 @@ export interface PreparedModel {
 
 /** Compiles the model at `path` (read by its content) into an artifact to write. */
 export function compileModel(path: string, options: CompileOptions): CompileResult {
-  return compilePrepared(prepareModel(path, options), options);
+  const { buckets = [] } = options;
+  if (buckets.length < 2) return compilePrepared(prepareModel(path, options), options);
+  const prepared = buckets.map(
+    ({ name, inputShapes }): PreparedBucket => ({
+      bucket: name,
+      model: prepareModel(path, { ...options, inputShapes }),
+    }),
+  );
+  return compileBuckets(prepared, options);
 }
 
 /** From the file to the graph after all passes. */
@@ -133,21 +147,37 @@ function withoutFixed(graph: Graph, fixed: readonly FixedInput[]): Graph {
   return { ...graph, body: { ...graph.body, params: graph.body.params.filter((v) => !names.has(v.name)) } };
 }
 
+/** A model as the backend takes it, at the shapes of one bucket. */
+interface PreparedBucket {
+  /** Empty where there is one set of shapes. */
+  readonly bucket: string;
+  readonly model: PreparedModel;
+}
+
 /** From such a graph to the artifact. What no engine runs becomes host operators, or is refused. */
 export function compilePrepared(prepared: PreparedModel, options: CompileOptions): CompileResult {
-  requireCapacity(prepared.graph, options.target);
-  const refused = refusedByType(prepared.graph);
-  requireHost(refused, options);
+  return compileBuckets([{ bucket: '', model: prepared }], options);
+}
+
+function compileBuckets(buckets: readonly PreparedBucket[], options: CompileOptions): CompileResult {
+  const refused = buckets.map(({ model }) => {
+    requireCapacity(model.graph, options.target);
+    return refusedByType(model.graph);
+  });
+  requireHost(refused.flat(), options);
   try {
-    return compileStages(prepared, refused, options);
+    return compileStages(buckets, refused, options);
   } catch (error) {
     if (!(error instanceof NeffcError) || error.exitCode !== EXIT.unsupported) throw error;
     // A kernel refused: find all nodes that theirs refuse, and do without those.
-    const known = new Set(refused.map((r) => r.node));
-    const more = refusedByKernel(prepared.graph, options.target).filter((r) => !known.has(r.node));
-    if (more.length === 0) throw error;
-    requireHost([...refused, ...more], options);
-    return compileStages(prepared, [...refused, ...more], options);
+    const known = new Set(refused.flat().map((r) => r.node));
+    const more = buckets.map(({ model }) =>
+      refusedByKernel(model.graph, options.target).filter((r) => !known.has(r.node)),
+    );
+    if (more.flat().length === 0) throw error;
+    const all = refused.map((list, i) => [...list, ...(more[i] ?? [])]);
+    requireHost(all.flat(), options);
+    return compileStages(buckets, all, options);
   }
 }
 
@@ -155,62 +185,67 @@ function requireHost(refused: readonly RefusedNode[], { hostOps }: CompileOption
   refuseHostOperators(hostOps === 'forbid' ? refused : refused.filter((r) => !isEvaluable(r.node)));
 }
 
+/** `refused`: the nodes of each bucket that go to the host. */
 function compileStages(
-  prepared: PreparedModel,
-  refused: readonly RefusedNode[],
+  buckets: readonly PreparedBucket[],
+  refused: readonly (readonly RefusedNode[])[],
   options: CompileOptions,
 ): CompileResult {
   const onStage = options.onStage ?? (() => undefined);
-  const { target, level } = options;
-  const stages = stagesOf(prepared.graph, new Set(refused.map((r) => r.node)));
-  const parts = stages.filter((s) => s.kind === 'chip').length;
-  const compiled = stages.map((stage): CompiledStage => {
-    if (stage.kind === 'host') return { stage };
-    const check = options.passes?.verifyEach === true;
-    return {
-      stage,
-      compiled: compileGraph(stage.graph, target, {
-        kind: 'graph',
-        name: stage.name,
-        level,
-        pins: parts === 1,
-        ...options.backend,
-        check,
-        onStage,
-      }),
-    };
-  });
+  const { target } = options;
+  const staged = buckets.map(({ bucket, model }, i) => ({
+    bucket,
+    model,
+    stages: stagesOf(model.graph, new Set(refused[i]?.map((r) => r.node))),
+  }));
+  const compiled = compileChips(staged, options);
   const store = new ConstantStore();
-  const draft = assemble(compiled, store, { ...options, ...prepared });
+  const named = staged.map(({ bucket, model }, i): CompiledBucket => {
+    const { graph, inputOrder, fixed } = model;
+    return { bucket, stages: compiled[i] ?? [], graph, inputOrder, fixed };
+  });
+  const largest = (buckets.at(-1) as PreparedBucket).model;
+  const draft = assemble(named, store, { ...options, name: largest.name });
   onStage('constants');
-  const chips = compiled.flatMap((c) => ('compiled' in c ? [c.compiled] : []));
-  const executables = chips.map((c) => reportExecutable(draft.program, c.executable.name, c, target));
+  const executables = named.flatMap(({ bucket, stages }) =>
+    stages.flatMap((made) =>
+      'compiled' in made
+        ? [
+            {
+              ...reportExecutable(draft.program, made.compiled, target),
+              ...(bucket !== '' && { bucket }),
+            },
+          ]
+        : [],
+    ),
+  );
   onStage('timing');
+  const programs = new Set(compiled.flat().flatMap((made) => ('program' in made ? [made.program] : [])));
+  const copies = [...programs].map((p) => p.copies);
   const report: CompileReport = {
     target: target.name,
     executables,
     constants: { bytes: store.addedBytes, unique_bytes: store.byteLength },
     copies: {
-      count: chips.reduce((n, c) => n + c.copies.count, 0),
-      bytes: chips.reduce((n, c) => n + c.copies.bytes, 0),
+      count: copies.reduce((n, c) => n + c.count, 0),
+      bytes: copies.reduce((n, c) => n + c.bytes, 0),
     },
     host_operators: draft.manifest.hostOperators.map((o) => ({
       op: o.op,
       node: o.node,
       modelled_ns: o.modelledNs,
     })),
-    warnings: [...prepared.warnings, ...hostWarnings(refused)],
+    warnings: distinctWarnings([
+      ...buckets.flatMap((b) => b.model.warnings),
+      ...refused.flatMap(hostWarnings),
+    ]),
   };
-  return { draft, report, graph: prepared.graph };
+  return { draft, report, graph: largest.graph };
 }
 
 /** Instructions and the modelled time of an executable, by the simulator without data. */
-function reportExecutable(
-  program: Program,
-  name: string,
-  compiled: CompiledExecutable,
-  target: Target,
-): ExecutableReport {
+function reportExecutable(program: Program, compiled: CompiledExecutable, target: Target): ExecutableReport {
+  const { name } = compiled.executable;
   const counts = Object.fromEntries(ENGINES.map((e) => [e, compiled.main.instructions[e].length])) as Record<
     EngineName,
     number

@@ -1,22 +1,26 @@
 // The debug map of an artifact: which source node each instruction comes from.
 import { type DebugInfo, type DebugStream, type Origin, runsOf } from '../artifact/debug.js';
-import type { CompiledExecutable } from '../backend/compile.js';
+import type { CompiledProgram } from '../backend/compile.js';
 import { ENGINES } from '../chip/target.js';
 import type { Node } from '../ir/graph.js';
 
-/** @param executables in the order of the program's */
-export function debugInfo(executables: readonly CompiledExecutable[]): DebugInfo {
+/** @param programs with their executables in the order of the artifact's */
+export function debugInfo(programs: readonly CompiledProgram[]): DebugInfo {
   const origins: Origin[] = [];
   const streams: DebugStream[] = [];
-  for (const [index, compiled] of executables.entries()) {
+  let index = 0;
+  for (const program of programs) {
     const first = origins.length;
-    origins.push(...compiled.origins.map(originOf));
-    for (const fragment of ['load', 'main'] as const) {
-      for (const engine of ENGINES) {
-        const list = compiled[fragment].origins[engine];
-        if (list.length > 0)
-          streams.push({ fragment, index, engine, runs: runsOf(list.map((origin) => first + origin)) });
+    origins.push(...program.origins.map(originOf));
+    for (const compiled of program.executables) {
+      for (const fragment of ['load', 'main'] as const) {
+        for (const engine of ENGINES) {
+          const list = compiled[fragment].origins[engine];
+          if (list.length > 0)
+            streams.push({ fragment, index, engine, runs: runsOf(list.map((origin) => first + origin)) });
+        }
       }
+      index++;
     }
   }
   return { origins, streams };

@@ -1,12 +1,14 @@
 // The tensors of a request from what the user names: files by input name or position, a folder, or a seed. Inputs that take
-// images are preprocessed as the artifact says. Which inputs may be missing, and whether shapes fit, is the runtime's to say.
+// images are preprocessed as the artifact says, for the smallest bucket that holds them. Which inputs may be missing, and whether shapes fit, is the runtime's to say.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InputPort, ModelSignature } from '../artifact/signature.js';
 import { badInput, usageError } from '../base/diagnostic.js';
 import { createRandom } from '../base/random.js';
 import type { HostTensor } from '../base/tensor.js';
-import { parsePreprocess } from './tensor-files/preprocess.js';
+import { bucketFor, imageInput, type Picture } from './bucket-choice.js';
+import { isImage, readImage } from './tensor-files/image.js';
+import { parsePreprocess, preprocess } from './tensor-files/preprocess.js';
 import { randomTensor } from './tensor-files/random-tensor.js';
 import { readInput } from './tensor-files/read.js';
 
@@ -19,19 +21,45 @@ export interface InputSources {
   readonly randomSeed?: number;
 }
 
+/** What a file gives for an input: its tensor, or a picture, whose size in the input depends on the bucket. */
+type Given = { readonly tensor: HostTensor } | { readonly picture: Picture };
+
 /**
  * @throws E2521 an unknown or doubled input, E3042 a file that cannot be read, and as readInput
  */
 export function readInputs(signature: ModelSignature, sources: InputSources): Map<string, HostTensor> {
-  const found = new Map<string, HostTensor>();
+  const given = new Map<string, Given>();
   for (const { name, file } of sources.files) {
     const port = portOf(signature, name);
-    if (found.has(port.name)) throw usageError('E2521', `input ${port.name} is given twice`);
-    found.set(port.name, readPort(port, file));
+    if (given.has(port.name)) throw usageError('E2521', `input ${port.name} is given twice`);
+    given.set(port.name, readPort(port, file));
   }
-  if (sources.folder !== undefined) readFolder(signature, sources.folder, found);
-  if (sources.randomSeed !== undefined) fillRandom(signature, sources.randomSeed, found);
+  if (sources.folder !== undefined) readFolder(signature, sources.folder, given);
+  const ports = chosenPorts(signature, given);
+  const found = new Map<string, HostTensor>();
+  for (const [name, one] of given) {
+    const port = ports.find((p) => p.name === name) as InputPort;
+    found.set(
+      name,
+      'tensor' in one ? one.tensor : preprocess(one.picture.image, one.picture.steps, imageInput(port)),
+    );
+  }
+  if (sources.randomSeed !== undefined) fillRandom(ports, sources.randomSeed, found);
   return found;
+}
+
+/** The inputs of the model, or of the bucket that pictures and tensors ask for. */
+function chosenPorts(
+  { inputs, buckets }: ModelSignature,
+  given: ReadonlyMap<string, Given>,
+): readonly InputPort[] {
+  const shapes = new Map<string, readonly number[]>();
+  const pictures = new Map<string, Picture>();
+  for (const [name, one] of given) {
+    if ('tensor' in one) shapes.set(name, one.tensor.shape);
+    else pictures.set(name, one.picture);
+  }
+  return bucketFor(buckets, shapes, pictures)?.inputs ?? inputs;
 }
 
 function portOf({ inputs }: ModelSignature, name: string): InputPort {
@@ -50,10 +78,11 @@ function portOf({ inputs }: ModelSignature, name: string): InputPort {
     : usageError('E2521', `the model has no input ${name}`, undefined, `its inputs are ${names}`);
 }
 
-function readPort(port: InputPort, file: string): HostTensor {
-  const shape = port.shape.map((dim) => (typeof dim === 'number' ? dim : 0));
+function readPort(port: InputPort, file: string): Given {
+  const bytes = readBytes(file);
+  if (!isImage(bytes)) return { tensor: readInput(bytes, file, imageInput(port)) };
   const steps = port.preprocess === undefined ? [] : parsePreprocess(port.preprocess);
-  return readInput(readBytes(file), file, { name: port.name, dtype: port.dtype, shape }, steps);
+  return { picture: { image: readImage(bytes, file), steps } };
 }
 
 function readBytes(file: string): Uint8Array {
@@ -70,16 +99,16 @@ function readBytes(file: string): Uint8Array {
   }
 }
 
-function readFolder(signature: ModelSignature, folder: string, found: Map<string, HostTensor>): void {
+function readFolder(signature: ModelSignature, folder: string, found: Map<string, Given>): void {
   for (const [i, port] of signature.inputs.entries()) {
     const file = join(folder, `input_${i}.npy`);
     if (!found.has(port.name) && existsSync(file)) found.set(port.name, readPort(port, file));
   }
 }
 
-function fillRandom(signature: ModelSignature, seed: number, found: Map<string, HostTensor>): void {
+function fillRandom(ports: readonly InputPort[], seed: number, found: Map<string, HostTensor>): void {
   const random = createRandom(seed);
-  for (const port of signature.inputs) {
+  for (const port of ports) {
     // Drawn even where a file gives the input: the others' values do not depend on which are given.
     const shape = port.shape.map((dim) => (typeof dim === 'number' ? dim : 1));
     const tensor = randomTensor(port.dtype, shape, random);

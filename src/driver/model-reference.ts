@@ -1,9 +1,10 @@
 // Reference outputs from the source model: by ONNX Runtime, or by neffc's own evaluators on the imported graph before any pass.
 import type { ModelSignature } from '../artifact/signature.js';
-import { badInput, usageError } from '../base/diagnostic.js';
+import { badInput } from '../base/diagnostic.js';
 import type { DType } from '../base/dtype.js';
 import type { HostTensor } from '../base/tensor.js';
 import { interpretGraph } from '../ops/interpret.js';
+import { bucketFor } from './bucket-choice.js';
 import { type InputShapes, loadModel } from './load-model.js';
 import { requireOnnxRuntime, runOnnxRuntime } from './onnx-runtime.js';
 import type { ReferenceSet } from './reference-data.js';
@@ -12,11 +13,15 @@ const SAME_MODEL = 'is it the model that was compiled?';
 
 export type ReferenceRuntime = 'onnxruntime' | 'interpreter';
 
-/** The shapes for which an artifact was compiled, as `--input-shape` gives them. @throws E2526 for artifacts with buckets */
-export function compiledShapes({ inputs, buckets }: ModelSignature): InputShapes {
-  if (buckets.length > 0) throw usageError('E2526', 'the artifact has buckets; compare one of fixed shapes');
+/** The shapes for which an artifact was compiled, as `--input-shape` gives them; of buckets those of the one that takes the inputs. */
+export function compiledShapes(
+  { inputs, buckets }: ModelSignature,
+  given: ReadonlyMap<string, HostTensor>,
+): InputShapes {
+  const shapes = new Map([...given].map(([name, { shape }]) => [name, shape]));
+  const ports = bucketFor(buckets, shapes, new Map())?.inputs ?? inputs;
   return new Map(
-    inputs.map((p): [string, { shape: number[]; dtype: DType }] => [
+    ports.map((p): [string, { shape: number[]; dtype: DType }] => [
       p.name,
       { shape: p.shape.map(Number), dtype: p.dtype },
     ]),
@@ -31,7 +36,7 @@ export interface ModelReferenceOptions {
 
 /**
  * The outputs of the source model for the inputs given.
- * @throws E4021, E4022 (ONNX Runtime), E2526 (buckets), E3621 (outputs of other names), and as loadModel
+ * @throws E4021, E4022 (ONNX Runtime), E3621 (outputs of other names), and as loadModel
  */
 export async function referenceFromModel(
   model: string,
@@ -61,7 +66,7 @@ function interpretModel(
   signature: ModelSignature,
   inputs: ReadonlyMap<string, HostTensor>,
 ): Map<string, HostTensor> {
-  const { graph } = loadModel(model, { inputShapes: compiledShapes(signature) });
+  const { graph } = loadModel(model, { inputShapes: compiledShapes(signature, inputs) });
   const given = graph.body.params.map((param) => inputOf(inputs, param.name, model));
   const results = interpretGraph(graph, given);
   return new Map(

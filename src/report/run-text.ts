@@ -39,8 +39,10 @@ export function outputLines(outputs: ReadonlyMap<string, HostTensor>): string[] 
 export function requestLines(
   { latency_ns, executions, host, memory }: RequestMetrics,
   wallMs: number,
+  bucket?: string,
 ): string[] {
   const rows = [
+    ...(bucket === undefined ? [] : [['bucket', bucket]]),
     ['modelled latency', timeText(latency_ns)],
     ...executions.map((e) => [`executions of ${e.name}`, `${e.count}`]),
     ['to the device', sizeText(host.to_device_bytes)],

@@ -1,5 +1,5 @@
 // Tensors on their way between host and device: the source's element type and shape on the host, the storage type in DRAM.
-// A conversion never loses bits silently; padding to a bucket and cropping to a length are the only changes of shape.
+// A conversion never loses bits silently; cropping to a length is the only change of shape.
 import type { InputPort, OutputPort, TensorPlace } from '../artifact/signature.js';
 import { badInput, bug, usageError } from '../base/diagnostic.js';
 import { DTYPES, type DType, elementBytes, isInteger } from '../base/dtype.js';
@@ -62,12 +62,6 @@ export function hasNonFinite(t: HostTensor): boolean {
   if (view instanceof Float32Array || view instanceof Float64Array) return !view.every(Number.isFinite);
   const exponent = t.dtype === 'f16' ? 0x7c00 : t.dtype === 'bf16' ? 0x7f80 : undefined;
   return exponent !== undefined && (view as Uint16Array).some((code) => (code & exponent) === exponent);
-}
-
-/** The tensor in a larger shape: zeros behind the elements of each axis. */
-export function padTo(t: HostTensor, shape: readonly number[]): HostTensor {
-  if (shape.every((dim, axis) => dim === t.shape[axis])) return t;
-  return copyBlock(t, zeros(t.dtype, shape), t.shape);
 }
 
 /** The first `length` entries along an axis. */

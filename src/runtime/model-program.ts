@@ -1,5 +1,6 @@
 // The part of an artifact that one model is: its executables and the variables they touch. Variables and segments keep their
 // numbers, so that code needs no change.
+import { hostTensorsOf } from '../artifact/host-program.js';
 import type { ArtifactParts } from '../artifact/model.js';
 import type { ModelSignature, TensorPlace } from '../artifact/signature.js';
 import { usageError } from '../base/diagnostic.js';
@@ -44,7 +45,8 @@ export function modelProgram(artifact: ArtifactParts, name: string): Program {
 /** All tensors of a model between host and device: ports, those of its buckets, those of its host program. */
 export function tensorsOf(artifact: ArtifactParts, model: ModelSignature): TensorPlace[] {
   const { inputs, outputs, buckets, program } = model;
-  const own = artifact.host[program]?.tensors ?? [];
+  const host = artifact.host[program];
+  const own = host === undefined ? [] : hostTensorsOf(host);
   return [...inputs, ...outputs, ...buckets.flatMap((b) => [...b.inputs, ...b.outputs]), ...own];
 }
 

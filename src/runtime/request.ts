@@ -8,7 +8,7 @@ import { TICKS_PER_NS } from '../chip/target.js';
 import type { Executable } from '../isa/program.js';
 import type { Execution, ExecutionResult } from '../sim/simulate.js';
 import { HostClock, type HostEvent } from './host-clock.js';
-import { fixedShape, fromStorage, padTo, storedBytes, toStorage } from './host-tensors.js';
+import { fromStorage, storedBytes, toStorage } from './host-tensors.js';
 import { HostValues } from './host-values.js';
 import type { Loaded, LoadedModel } from './load.js';
 import type { MemoryTable } from './memory.js';
@@ -53,6 +53,8 @@ export interface RequestResult {
   /** In signature order; empty for timing-only loads. */
   readonly outputs: ReadonlyMap<string, HostTensor>;
   readonly metrics: RequestMetrics;
+  /** The bucket that ran, where there are several. */
+  readonly bucket?: string;
   /** Ticks of the model's `load`, where this request had to make it; not part of the latency. */
   readonly loadTicks: number;
   readonly events: readonly HostEvent[];
@@ -92,6 +94,8 @@ class Request {
     'from-device': new Map(),
   };
   private bucket: Bucket | undefined;
+  /** Tensors of the host program that are no ports, those of the bucket first. */
+  private own: readonly TensorPlace[] = [];
 
   constructor(loaded: Loaded, model: LoadedModel, options: RequestOptions) {
     this.loaded = loaded;
@@ -107,6 +111,7 @@ class Request {
     for (const core of this.copies()) this.model.device.beginRequest(core);
     const program = loaded.artifact.host[signature.program];
     if (program === undefined) throw badInput('E3520', `there is no host program ${signature.program}`);
+    this.own = program.tensors;
     this.steps(program.steps);
     clock.flush('from-device');
     const { 'to-device': to, 'from-device': from } = clock.moved;
@@ -127,6 +132,7 @@ class Request {
         },
         memory: loaded.memory,
       },
+      ...(this.bucket && { bucket: this.bucket.name }),
       loadTicks,
       events: clock.events,
       runs: this.runs,
@@ -147,9 +153,8 @@ class Request {
   /** The tensor that a step names: a port of the side that it moves to or from, or one of the program's own. */
   private place(name: string, direction: Direction): TensorPlace & { readonly variable: number } {
     const { inputs, outputs } = this.bucket ?? this.signature;
-    const own = this.loaded.artifact.host[this.signature.program]?.tensors ?? [];
     const ports = direction === 'to-device' ? inputs : outputs;
-    const place = [...ports, ...own].find((t) => t.name === name);
+    const place = [...ports, ...this.own].find((t) => t.name === name);
     if (place?.variable === undefined)
       throw badInput('E3520', `the host program moves ${name}, which is no tensor on the device`);
     return { ...place, variable: place.variable };
@@ -195,7 +200,7 @@ class Request {
     const isInput = this.signature.inputs.some((p) => p.name === from);
     if (isInput && !this.ends['to-device'].has(from)) this.ends['to-device'].set(from, bytes);
     if (this.loaded.timingOnly) return;
-    const stored = toStorage(place, padTo(this.values.get(from), fixedShape(place)));
+    const stored = toStorage(place, this.values.get(from));
     for (const core of this.copies()) this.model.device.writeVariable(core, place.variable, stored);
   }
 
@@ -203,7 +208,7 @@ class Request {
     const place = this.place(name, 'from-device');
     const bytes = storedBytes(place);
     this.clock.move('from-device', name, bytes);
-    const isOutput = this.signature.outputs.some(
+    const isOutput = (this.bucket ?? this.signature).outputs.some(
       (p) => p.name === name || p.crop?.some((c) => c.by === name),
     );
     if (isOutput) this.ends['from-device'].set(name, bytes);
@@ -281,15 +286,14 @@ class Request {
     const fits = (name: string): boolean =>
       by.every(({ input, axis }) => {
         const dim = bucketOf(name)?.inputs.find((p) => p.name === input)?.shape[axis];
-        return (
-          typeof dim === 'number' && (this.values.get(input).shape[axis] ?? Number.POSITIVE_INFINITY) <= dim
-        );
+        return dim !== undefined && this.values.get(input).shape[axis] === dim;
       });
     const { timingOnly } = this.loaded;
     const wanted = this.options.timing?.bucket ?? cases.at(-1)?.bucket;
     const chosen = cases.find(({ bucket }) => (timingOnly ? bucket === wanted : fits(bucket)));
     if (chosen === undefined) throw this.noBucket(by, timingOnly ? wanted : undefined);
     this.bucket = bucketOf(chosen.bucket);
+    this.own = [...chosen.tensors, ...this.own];
     this.steps(chosen.steps);
   }
 
@@ -297,7 +301,12 @@ class Request {
     const names = this.signature.buckets.map((b) => b.name).join(', ');
     if (wanted !== undefined) return usageError('E2522', `there is no bucket ${wanted}; there are ${names}`);
     const given = by.map(({ input }) => `${input} is ${shapeText(this.values.get(input).shape)}`);
-    return badInput('E3545', `no bucket is large enough: ${given.join(', ')}; there are ${names}`);
+    return badInput(
+      'E3545',
+      `no bucket has the shapes of the inputs: ${given.join(', ')}; there are ${names}`,
+      {},
+      'give a tensor of the shape of a bucket, or an image, which --preprocess fits to one by resize or pad',
+    );
   }
 
   private call(index: number): void {

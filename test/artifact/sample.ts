@@ -245,6 +245,7 @@ export function bucketDraft(): ArtifactDraft {
             by: [{ input: 'x', axis: 1 }],
             cases: widths.map((w) => ({
               bucket: `w${w}`,
+              tensors: [],
               steps: [put('x'), { op: 'execute', executable: `copy${w}` }, { op: 'get', tensor: 'y' }],
             })),
           },

@@ -1,6 +1,6 @@
 // For tests of the backend: graphs compiled to bytes with every check on, run on the simulated chip, compared with the graph's
 // own evaluators; and bytes changed in one place.
-import { type CompiledExecutable, compileGraph } from '../../src/backend/compile.js';
+import { type CompiledExecutable, type CompiledProgram, compileGraphs } from '../../src/backend/compile.js';
 import { createRandom } from '../../src/base/random.js';
 import { fromNumbers, type HostTensor, toNumbers } from '../../src/base/tensor.js';
 import { ENGINES, type EngineName, type Target } from '../../src/chip/target.js';
@@ -12,14 +12,15 @@ import { constantBytes } from '../../src/ops/evaluate.js';
 import { createDevice, type DeviceOptions } from '../../src/sim/simulate.js';
 
 export interface Built {
-  readonly compiled: CompiledExecutable;
+  readonly compiled: CompiledProgram & CompiledExecutable;
   readonly program: Program;
   readonly constants: Uint8Array;
 }
 
 /** @param check off where a test wants to see what the compile itself makes */
 export function build(graph: Graph, target: Target, check = true): Built {
-  const compiled = compileGraph(graph, target, { kind: 'graph', name: 'main', level: 2, check });
+  const made = compileGraphs([{ name: 'main', graph }], target, { kind: 'graph', level: 2, check });
+  const compiled = { ...made, ...(made.executables[0] as CompiledExecutable) };
   let end = 0;
   const parts: { readonly at: number; readonly bytes: Uint8Array }[] = [];
   const variables = compiled.variables.map((v, i): Variable => {

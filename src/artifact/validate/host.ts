@@ -4,7 +4,7 @@
 // run as few rounds as it may. `pick` is the last step of its program, one case for each bucket.
 import { DTYPES, elementBytes } from '../../base/dtype.js';
 import type { HostProgram, HostStep } from '../host-program.js';
-import { stepsOf } from '../host-program.js';
+import { hostTensorsOf, stepsOf } from '../host-program.js';
 import type { Artifact, ByteRange, ExecutableInfo } from '../model.js';
 import type { Bucket, ModelSignature, TensorPlace } from '../signature.js';
 import type { Report } from './finding.js';
@@ -43,6 +43,8 @@ class Walk {
   private readonly program: HostProgram;
   private readonly report: Report;
   private bucket: Bucket | undefined;
+  /** Tensors of the case at hand. */
+  private ofCase: readonly TensorPlace[] = [];
 
   constructor(artifact: Parts, model: ModelSignature, program: HostProgram, report: Report) {
     this.artifact = artifact;
@@ -56,7 +58,7 @@ class Walk {
     const known: Known = { values, filled: new Set(), states: new Map(), flags: new Set() };
     this.steps(this.program.steps, known, true);
     if (this.program.steps.at(-1)?.op !== 'pick') this.atEnd(this.model.outputs, known);
-    for (const place of this.program.tensors) this.checkSize(place);
+    for (const place of hostTensorsOf(this.program)) this.checkSize(place);
   }
 
   private steps(steps: readonly HostStep[], known: Known, top: boolean): void {
@@ -76,7 +78,7 @@ class Walk {
     side: 'inputs' | 'outputs',
   ): (TensorPlace & { readonly variable: number }) | undefined {
     const ports = (this.bucket ?? this.model)[side];
-    const found = [...ports, ...this.program.tensors].find((t) => t.name === name);
+    const found = [...ports, ...this.ofCase, ...this.program.tensors].find((t) => t.name === name);
     if (found?.variable === undefined) {
       this.report('E3520', `${name} is no tensor on the device`);
       return undefined;
@@ -216,11 +218,13 @@ class Walk {
       this.report('E3520', `the cases are not the buckets ${names}`);
     for (const one of cases) {
       this.bucket = buckets.find((b) => b.name === one.bucket);
+      this.ofCase = one.tensors;
       const inside = copyOf(known);
       this.steps(one.steps, inside, false);
       this.atEnd(this.bucket?.outputs ?? [], inside);
     }
     this.bucket = undefined;
+    this.ofCase = [];
   }
 
   private atEnd(outputs: ModelSignature['outputs'], known: Known): void {

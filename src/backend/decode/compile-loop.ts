@@ -5,9 +5,11 @@ import type { Node } from '../../ir/graph.js';
 import type { DmaDescriptor } from '../../isa/operands.js';
 import type { Segment, Variable } from '../../isa/program.js';
 import { addressesOf, type BackendOptions, type CompiledPort, VariableTable } from '../compile.js';
+import { Builder } from '../lower/builder.js';
+import { WeightPool } from '../lower/weight-pool.js';
 import { type PlacedProgram, type PlacedSection, placeProgram } from '../place.js';
 import { verifyLowered, verifyProgram, verifySection } from '../verify.js';
-import { LoopEmitter, type LoopExecutable } from './loop-emitter.js';
+import { LoopEmitter, type LoopExecutable, type Part, type SharedSegments } from './loop-emitter.js';
 import { type LoopSections, lowerLoop, SECTION_NAMES, type SectionName } from './sections.js';
 import type { LoopShape, LoopSpec } from './spec.js';
 
@@ -23,79 +25,107 @@ export interface HostCarried {
 
 export interface CompiledLoop {
   readonly executables: readonly LoopExecutable[];
-  readonly segments: readonly Segment[];
-  readonly segmentDescriptors: readonly DmaDescriptor[];
+  /** Number of the step's segment, and the origins of its instructions. */
+  readonly segment: number;
   readonly segmentOrigins: Readonly<Record<EngineName, readonly number[]>>;
-  readonly variables: readonly Variable[];
-  readonly constants: ReadonlyMap<number, Constant>;
   readonly inputs: readonly CompiledPort[];
   readonly outputs: readonly CompiledPort[];
   readonly flag: number;
   readonly maxSteps: number;
   readonly carried: readonly HostCarried[];
+}
+
+/** Loops that were compiled together: the buckets of a model, with weights and pins in common. */
+export interface CompiledLoops {
+  readonly loops: readonly CompiledLoop[];
+  readonly segments: readonly Segment[];
+  readonly segmentDescriptors: readonly DmaDescriptor[];
+  readonly variables: readonly Variable[];
+  readonly constants: ReadonlyMap<number, Constant>;
   readonly origins: readonly Node[];
   readonly placed: PlacedProgram;
   readonly copies: { readonly count: number; readonly bytes: number };
 }
 
-export function compileLoop(
-  spec: LoopSpec,
-  shape: LoopShape,
+export interface LoopToCompile {
+  readonly spec: LoopSpec;
+  readonly shape: LoopShape;
+  /** Behind the names of its executables; empty where there is one loop. */
+  readonly suffix: string;
+}
+
+export function compileLoops(
+  given: readonly LoopToCompile[],
   target: Target,
   options: Pick<BackendOptions, 'level' | 'check'>,
-): CompiledLoop {
-  const lowered = lowerLoop(spec, target);
-  const names = sectionsOf(shape);
-  const placed = placeProgram(
-    { ...lowered, sections: names.map((n) => lowered.sections[n]) },
-    lowered.residentBuffers,
-    target,
-    options.level,
+): CompiledLoops {
+  const b = new Builder(target);
+  const pool = new WeightPool(given.length > 1);
+  const origins: Node[] = [];
+  const lowered = given.map(({ spec }) => {
+    const loop = lowerLoop(spec, b, pool, origins.length);
+    origins.push(...loop.origins);
+    return loop;
+  });
+  const names = given.map(({ shape }) => sectionsOf(shape));
+  const sections = lowered.flatMap((loop, i) => (names[i] ?? []).map((n) => loop.sections[n]));
+  const whole = { buffers: b.buffers, weights: b.weights, sections };
+  const placed = placeProgram(whole, target, options.level);
+  const table = numberVariables(
+    lowered,
+    pool,
+    Math.max(0, ...placed.sections.map((s) => s.memory.scratchBytes)),
   );
-  const bySection = new Map(names.map((n, i) => [n, placed.sections[i] as PlacedSection]));
-  const scratch = Math.max(0, ...placed.sections.map((s) => s.memory.scratchBytes));
-  const table = numberVariables(lowered, scratch);
-  const e = new LoopEmitter(lowered, bySection, table, target, placed);
-  const executables = executablesOf(spec, shape, e);
+  const shared: SharedSegments = { segments: [], descriptors: [] };
+  let first = 0;
+  const loops = given.map((loop, i): CompiledLoop => {
+    const own = lowered[i] as LoopSections;
+    const of = names[i] ?? [];
+    const bySection = new Map(of.map((n, k) => [n, placed.sections[first + k] as PlacedSection]));
+    first += of.length;
+    const e = new LoopEmitter(own, bySection, table, target, placed, shared, loop.suffix);
+    return {
+      executables: executablesOf(loop, e, i === 0),
+      segment: i,
+      segmentOrigins: e.segmentOrigins(),
+      inputs: own.inputs.map((p) => table.port(p)),
+      outputs: own.outputs.map((p) => table.port(p)),
+      flag: table.number(own.flag),
+      maxSteps: loop.spec.maxSteps,
+      carried: carriedOf(loop.spec, own, table),
+    };
+  });
+  const { segments, descriptors: segmentDescriptors } = shared;
   if (options.check === true) {
-    const program = { ...lowered, sections: names.map((n) => lowered.sections[n]) };
+    const [inputs, outputs] = [lowered.flatMap((l) => l.inputs), lowered.flatMap((l) => l.outputs)];
+    const program = { ...whole, constants: pool.constants, inputs, outputs, origins, copies: b.copies };
     verifyLowered(program, target);
     for (const section of placed.sections)
-      verifySection(section, placed, program, addressesOf(section, table, target), target);
-    const { segmentDescriptors } = e;
-    verifyProgram(
-      {
-        variables: table.variables,
-        segments: [e.segment()],
-        segmentDescriptors,
-        executables: executables.map((x) => x.executable),
-      },
-      target,
-    );
+      verifySection(section, program, addressesOf(section, table, target), target);
+    const executables = loops.flatMap((l) => l.executables.map((x) => x.executable));
+    verifyProgram({ variables: table.variables, segments, segmentDescriptors, executables }, target);
   }
   return {
-    executables,
-    segments: [e.segment()],
-    segmentDescriptors: e.segmentDescriptors,
-    segmentOrigins: e.segmentOrigins(),
+    loops,
+    segments,
+    segmentDescriptors,
     variables: table.variables,
     constants: table.constants,
-    inputs: lowered.inputs.map((p) => table.port(p)),
-    outputs: lowered.outputs.map((p) => table.port(p)),
-    flag: table.number(lowered.flag),
-    maxSteps: spec.maxSteps,
-    carried: lowered.residents.map((r, i) => ({
-      name: r.name,
-      toDevice: table.number(r.toDevice),
-      fromDevice: table.number(r.fromDevice),
-      role: spec.params[i]?.role ?? 'state',
-      dtype: spec.step.body.params[i]?.type.dtype ?? 'f32',
-      shape: (spec.step.body.params[i]?.type.shape ?? []) as readonly number[],
-    })),
-    origins: lowered.origins,
+    origins,
     placed,
-    copies: lowered.copies,
+    copies: b.copies,
   };
+}
+
+function carriedOf(spec: LoopSpec, { residents }: LoopSections, table: VariableTable): HostCarried[] {
+  return residents.map((r, i) => ({
+    name: r.name,
+    toDevice: table.number(r.toDevice),
+    fromDevice: table.number(r.fromDevice),
+    role: spec.params[i]?.role ?? 'state',
+    dtype: spec.step.body.params[i]?.type.dtype ?? 'f32',
+    shape: (spec.step.body.params[i]?.type.shape ?? []) as readonly number[],
+  }));
 }
 
 /** Sections that an artifact of this shape contains. */
@@ -112,75 +142,61 @@ function sectionsOf(shape: LoopShape): SectionName[] {
   return SECTION_NAMES.filter((n) => used[shape.kind].includes(n));
 }
 
-function executablesOf(spec: LoopSpec, shape: LoopShape, e: LoopEmitter): LoopExecutable[] {
+/** `pins`: whether the first executable fills the pins of the artifact. */
+function executablesOf(
+  { spec, shape, suffix }: LoopToCompile,
+  e: LoopEmitter,
+  pins: boolean,
+): LoopExecutable[] {
+  const whole = (steps: Part): LoopExecutable[] => [
+    e.executable(`main${suffix}`, 'whole', [{ once: 'prologue' }, steps, { once: 'finish' }], pins),
+  ];
+  const encoder = (keep: SectionName): LoopExecutable =>
+    e.executable(`encoder${suffix}`, 'encoder', [{ once: 'prologue' }, { once: keep }], pins);
+  const decoder = (name: string, begin: SectionName, calls: number, keep: SectionName): LoopExecutable =>
+    e.executable(
+      `${name}${suffix}`,
+      'decoder',
+      [{ once: begin }, { calls }, { once: keep }, { once: 'finish' }],
+      false,
+    );
   switch (shape.kind) {
     case 'unrolled':
-      return [
-        e.executable(
-          'main',
-          'whole',
-          [{ once: 'prologue' }, { calls: spec.maxSteps }, { once: 'finish' }],
-          true,
-        ),
-      ];
+      return whole({ calls: spec.maxSteps });
     case 'device-loop':
-      return [
-        e.executable(
-          'main',
-          'whole',
-          [{ once: 'prologue' }, { until: spec.maxSteps }, { once: 'finish' }],
-          true,
-        ),
-      ];
+      return whole({ until: spec.maxSteps });
     case 'partitioned':
       return [
-        e.executable('encoder', 'encoder', [{ once: 'prologue' }, { once: 'store' }], true),
-        ...shape.ends.map((end, i) => {
-          const steps = end - (shape.ends[i - 1] ?? 0);
-          return e.executable(
-            `decoder_${end}`,
-            'decoder',
-            [{ once: 'load' }, { calls: steps }, { once: 'storeStates' }, { once: 'finish' }],
-            false,
-          );
-        }),
+        encoder('store'),
+        ...shape.ends.map((end, i) =>
+          decoder(`decoder_${end}`, 'load', end - (shape.ends[i - 1] ?? 0), 'storeStates'),
+        ),
       ];
     case 'split':
-      return [
-        e.executable(
-          'encoder',
-          'encoder',
-          [{ once: 'prologue' }, { once: shape.resident ? 'store' : 'sendAll' }],
-          true,
-        ),
-        e.executable(
-          'decoder',
-          'decoder',
-          [
-            { once: shape.resident ? 'load' : 'receive' },
-            { calls: 1 },
-            { once: shape.resident ? 'storeStates' : 'sendStates' },
-            { once: 'finish' },
-          ],
-          false,
-        ),
-      ];
+      return shape.resident
+        ? [encoder('store'), decoder('decoder', 'load', 1, 'storeStates')]
+        : [encoder('sendAll'), decoder('decoder', 'receive', 1, 'sendStates')];
   }
   return shape satisfies never;
 }
 
-function numberVariables(lowered: LoopSections, scratchBytes: number): VariableTable {
+function numberVariables(
+  loops: readonly LoopSections[],
+  { constants }: WeightPool,
+  scratchBytes: number,
+): VariableTable {
   const table = new VariableTable(scratchBytes);
-  for (const p of lowered.inputs) table.add(p.buffer, { name: p.name, kind: 'input', bytes: p.buffer.bytes });
-  for (const p of lowered.outputs)
-    table.add(p.buffer, { name: p.name, kind: 'output', bytes: p.buffer.bytes });
-  table.add(lowered.flag, { name: 'flag', kind: 'output', bytes: 4 });
-  for (const r of lowered.residents) {
-    table.add(r.state, { name: `${r.name}`, kind: 'state', bytes: r.state.bytes });
-    table.add(r.toDevice, { name: `${r.name}.in`, kind: 'input', bytes: r.toDevice.bytes });
-    table.add(r.fromDevice, { name: `${r.name}.out`, kind: 'output', bytes: r.fromDevice.bytes });
+  for (const { inputs, outputs, flag, residents } of loops) {
+    for (const p of inputs) table.add(p.buffer, { name: p.name, kind: 'input', bytes: p.buffer.bytes });
+    for (const p of outputs) table.add(p.buffer, { name: p.name, kind: 'output', bytes: p.buffer.bytes });
+    table.add(flag, { name: 'flag', kind: 'output', bytes: 4 });
+    for (const r of residents) {
+      table.add(r.state, { name: `${r.name}`, kind: 'state', bytes: r.state.bytes });
+      table.add(r.toDevice, { name: `${r.name}.in`, kind: 'input', bytes: r.toDevice.bytes });
+      table.add(r.fromDevice, { name: `${r.name}.out`, kind: 'output', bytes: r.fromDevice.bytes });
+    }
   }
-  for (const [b, constant] of lowered.constants) table.addConstant(b, constant);
+  for (const [b, constant] of constants) table.addConstant(b, constant);
   return table;
 }
 

@@ -31,11 +31,19 @@ const STEP_REGISTER = 0;
 const FLAG_REGISTER = 1;
 const FIRST_WAIT_REGISTER = 2;
 
-/** Builds executables from synchronised sections. */
+/** The segments of a program and their descriptors, which all loops in it add to. */
+export interface SharedSegments {
+  readonly segments: Segment[];
+  readonly descriptors: DmaDescriptor[];
+}
+
+/** Builds executables from synchronised sections; the step becomes a segment at once. */
 export class LoopEmitter {
-  readonly segmentDescriptors: DmaDescriptor[] = [];
   private readonly lowered: LoopSections;
   private readonly placed: ReadonlyMap<SectionName, PlacedSection>;
+  private readonly shared: SharedSegments;
+  /** Number of the step's segment. */
+  private readonly number: number;
   private readonly table: VariableTable;
   private readonly target: Target;
   private readonly program: PlacedProgram;
@@ -51,8 +59,12 @@ export class LoopEmitter {
     table: VariableTable,
     target: Target,
     program: PlacedProgram,
+    shared: SharedSegments,
+    suffix: string,
   ) {
     this.lowered = lowered;
+    this.shared = shared;
+    this.number = shared.segments.length;
     this.placed = placed;
     this.table = table;
     this.target = target;
@@ -81,14 +93,12 @@ export class LoopEmitter {
         section.ordered,
         engine,
         addressesOf(section, table, target),
-        this.segmentDescriptors,
+        this.shared.descriptors,
       );
       return code.map((i) => this.relative(engine, i));
     });
-  }
-
-  segment(): Segment {
-    return { name: 'step', code: this.encoded(perEngine((engine) => [...this.step[engine], plain('RET')])) };
+    const code = this.encoded(perEngine((engine) => [...this.step[engine], plain('RET')]));
+    shared.segments.push({ name: `step${suffix}`, code });
   }
 
   segmentOrigins(): Record<EngineName, number[]> {
@@ -158,7 +168,7 @@ export class LoopEmitter {
             append(engine, [
               ...waitingNops(ends),
               ...this.setRegisters(engine, counts, this.stepWaits[engine]),
-              { ...plain('CALL'), segment: 0 } as Instruction,
+              { ...plain('CALL'), segment: this.number } as Instruction,
             ]);
           }
           ends = startingAt(streams, counts).ends;
@@ -208,7 +218,7 @@ export class LoopEmitter {
       const own = engineSemaphore(ENGINES.indexOf(engine));
       const others = engines.map((e) => engineSemaphore(ENGINES.indexOf(e))).filter((s) => s !== own);
       const body: Instruction[] = [
-        ...(this.step[engine].length > 0 ? [{ ...plain('CALL'), segment: 0 } as Instruction] : []),
+        ...(this.step[engine].length > 0 ? [{ ...plain('CALL'), segment: this.number } as Instruction] : []),
         ...waitingNops(streams.ends).map((i) => this.relative(engine, i)),
         {
           ...plain('REG_LOAD'),

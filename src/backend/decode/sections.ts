@@ -1,18 +1,17 @@
 // The sections of a decoding loop: the prologue that fills the residents, one step that updates them in place, and what
 // moves them between executables and to the host. Residents keep one place on chip through all sections of an executable.
-import type { Target } from '../../chip/target.js';
-import type { Constant } from '../../ir/constant.js';
 import type { Node, Value } from '../../ir/graph.js';
 import { elementCount } from '../../ir/type.js';
 import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
 import type { Buffer, Section } from '../lower/buffer.js';
-import { Builder, type WeightGroup } from '../lower/builder.js';
+import type { Builder } from '../lower/builder.js';
 import { LowerContext, type Plan } from '../lower/context.js';
 import { elementBits, fill } from '../lower/kernels/shape.js';
 import { defaultPartition } from '../lower/layout.js';
 import { input, lowerNodes, output, type Port, usePositions } from '../lower/lower.js';
 import { laneAxes, move } from '../lower/move.js';
 import { dramView, type View, viewShape } from '../lower/view.js';
+import type { WeightPool } from '../lower/weight-pool.js';
 import { planGraph } from '../plan/plan.js';
 import type { LoopSpec } from './spec.js';
 
@@ -29,18 +28,13 @@ export interface Resident {
 }
 
 export interface LoopSections {
-  readonly buffers: readonly Buffer[];
-  readonly weights: readonly WeightGroup[];
-  readonly constants: ReadonlyMap<Buffer, Constant>;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   readonly flag: Buffer;
   /** The word of the flag on chip, for sequencers. */
   readonly flagWord: View;
   readonly residents: readonly Resident[];
-  readonly residentBuffers: readonly Buffer[];
   readonly origins: readonly Node[];
-  readonly copies: { readonly count: number; readonly bytes: number };
   readonly sections: Readonly<Record<SectionName, Section>>;
 }
 export const SECTION_NAMES = [
@@ -59,20 +53,21 @@ export type SectionName = (typeof SECTION_NAMES)[number];
 /** Share of SBUF that residents may take; larger ones live in DRAM. */
 const RESIDENT_SHARE = 0.4;
 
-export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
-  const b = new Builder(target);
+/** Several loops are lowered into one program: into the same builder and pool. Origins count from `firstOrigin`. */
+export function lowerLoop(spec: LoopSpec, b: Builder, pool: WeightPool, firstOrigin: number): LoopSections {
+  b.startGraph();
+  const firstBuffer = b.buffers.length;
   const stepPlan: Plan = { ...planGraph(spec.step), indicesInRange: true };
-  const constants = new Map<Buffer, Constant>();
-  const loaded = new LowerContext(b, stepPlan, usePositions(spec.step), constants);
-  const residents = makeResidents(b, loaded, spec, stepPlan, target);
+  const loaded = new LowerContext(b, stepPlan, usePositions(spec.step), pool);
+  const residents = makeResidents(b, loaded, spec, stepPlan);
   const flagBuffer = b.buffer('dram', 'flag', 1, 4, { variable: 'output' });
   const flagWord = b.sbuf('flag', 'i32', [1], [], undefined, { resident: true });
 
   let inputs: Port[] = [];
   const prologue = b.collect(() => {
-    const c = new LowerContext(b, planGraph(spec.prologue), usePositions(spec.prologue), constants);
+    const c = new LowerContext(b, planGraph(spec.prologue), usePositions(spec.prologue), pool);
     inputs = spec.prologue.body.params.map((v) => input(c, v));
-    lowerNodes(c, spec.prologue, 0);
+    lowerNodes(c, spec.prologue, firstOrigin);
     spec.params.forEach((p, i) => {
       const r = residents[i] as Resident;
       const start = p.role === 'context' ? { result: p.result } : p.start;
@@ -84,11 +79,10 @@ export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
     fill(c, flagWord, 0);
   });
   const step = b.collect(() => {
-    const firstOrigin = spec.prologue.body.nodes.length;
     spec.step.body.params.forEach((v, i) => {
       loaded.define(v, (residents[i] as Resident).view);
     });
-    lowerNodes(loaded, spec.step, firstOrigin);
+    lowerNodes(loaded, spec.step, firstOrigin + spec.prologue.body.nodes.length);
     spec.params.forEach((p, i) => {
       if (p.role !== 'state') return;
       const v = spec.step.body.results[p.next] as Value;
@@ -99,11 +93,11 @@ export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
   });
   let outputs: Port[] = [];
   const finish = b.collect(() => {
-    const c = new LowerContext(b, planGraph(spec.finish), usePositions(spec.finish), constants);
+    const c = new LowerContext(b, planGraph(spec.finish), usePositions(spec.finish), pool);
     spec.finish.body.params.forEach((v, i) => {
       c.define(v, (residents[spec.finishParams[i] ?? 0] as Resident).view);
     });
-    lowerNodes(c, spec.finish, spec.prologue.body.nodes.length + spec.step.body.nodes.length);
+    lowerNodes(c, spec.finish, firstOrigin + spec.prologue.body.nodes.length + spec.step.body.nodes.length);
     outputs = spec.finish.body.results.map((v, i) => output(c, v, spec.finish.outputNames[i] ?? v.name));
     b.dma(dramView(flagBuffer, 'i32', [1]), flagWord);
   });
@@ -123,23 +117,20 @@ export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
     });
   const all = (): boolean => true;
   const states = (i: number): boolean => spec.params[i]?.role === 'state';
+  const kept = b.buffers.slice(firstBuffer).filter((x) => x.resident);
   const section = (name: SectionName, steps: Section['steps'], times: number): Section => ({
     name,
     steps,
     times,
+    residents: kept,
   });
   return {
-    buffers: b.buffers,
-    weights: b.weights,
-    constants,
     inputs,
     outputs,
     flag: flagBuffer,
     flagWord,
     residents,
-    residentBuffers: b.buffers.filter((x) => x.resident),
     origins: [...spec.prologue.body.nodes, ...spec.step.body.nodes, ...spec.finish.body.nodes],
-    copies: b.copies,
     sections: {
       prologue: section('prologue', prologue, 1),
       step: section('step', step, spec.maxSteps),
@@ -179,8 +170,8 @@ export function lowerLoop(spec: LoopSpec, target: Target): LoopSections {
 }
 
 /** Places of the step's params: on chip in the layout the step wants them in, while there is room. */
-function makeResidents(b: Builder, c: LowerContext, spec: LoopSpec, plan: Plan, target: Target): Resident[] {
-  let left = target.sbufPartitionBytes * RESIDENT_SHARE;
+function makeResidents(b: Builder, c: LowerContext, spec: LoopSpec, plan: Plan): Resident[] {
+  let left = b.target.sbufPartitionBytes * RESIDENT_SHARE;
   return spec.step.body.params.map((v, i) => {
     const shape = c.shape(v);
     const dtype = c.dtype(v);

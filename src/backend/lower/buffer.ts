@@ -57,6 +57,8 @@ export interface Section {
   readonly steps: readonly Step[];
   /** How often a request runs it: what residency weighs loads by. */
   readonly times: number;
+  /** Buffers that keep their place and bytes beyond the section, in all sections of its executables. */
+  readonly residents?: readonly Buffer[];
 }
 
 export const isBufferAp = (x: unknown): x is BufferAp =>

@@ -3,7 +3,7 @@
 // Long because every instruction that a kernel may ask for has its one method here.
 import { bug } from '../../base/diagnostic.js';
 import type { DType } from '../../base/dtype.js';
-import { COSTS, type EngineName, PARTITIONS, type Target } from '../../chip/target.js';
+import { COSTS, ENGINES, type EngineName, PARTITIONS, type Target } from '../../chip/target.js';
 import type { ActFunction, AluOp, Comparison, ReduceOp } from '../../isa/functions.js';
 import { type Ap, CHIP_DTYPE_BYTES, type ChipDType } from '../../isa/operands.js';
 import type { Instruction } from '../../isa/table.js';
@@ -53,6 +53,11 @@ export class Builder {
 
   constructor(target: Target) {
     this.target = target;
+  }
+
+  /** Another graph of the program: engines are as free as for the first, since one of them runs at a time. */
+  startGraph(): void {
+    for (const engine of ENGINES) this.load[engine] = 0;
   }
 
   // ---- buffers ----

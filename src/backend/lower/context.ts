@@ -12,7 +12,6 @@ import type { Join } from '../plan/joins.js';
 import type { Buffer } from './buffer.js';
 import type { Builder } from './builder.js';
 import { CHIP_TYPE } from './chip-type.js';
-import { InternedConstants } from './interned-constants.js';
 import { hasPartitions } from './layout.js';
 import { move } from './move.js';
 import { broadcastByPe, peCarries } from './transpose.js';
@@ -25,6 +24,7 @@ import {
   type View,
   viewShape,
 } from './view.js';
+import type { WeightPool } from './weight-pool.js';
 
 /** Facts about the graph that the plan provides to lowering. */
 export interface Plan {
@@ -48,13 +48,8 @@ const JOINED_SHARE = 0.7;
 export class LowerContext {
   readonly b: Builder;
   readonly plan: Plan;
-  /** DRAM buffers of constants and the constants they hold. */
-  readonly constants: Map<Buffer, Constant>;
+  private readonly pool: WeightPool;
   private readonly homes = new Map<Value, View[]>();
-  private readonly tables = new Map<string, Constant>();
-  private readonly interned = new InternedConstants();
-  private readonly packed = new Map<Constant, Map<string, Buffer>>();
-  private readonly loaded = new Map<string, View>();
   /** Remaining uses by position, ascending, for each value. */
   private readonly uses: Map<Value, number[]>;
   private position = 0;
@@ -63,9 +58,9 @@ export class LowerContext {
   /** Results of concatenations some of whose parts are made in place already. */
   private readonly joined = new Map<Value, { readonly view: View; readonly partition: readonly number[] }>();
 
-  constructor(b: Builder, plan: Plan, uses: Map<Value, number[]>, constants = new Map<Buffer, Constant>()) {
+  constructor(b: Builder, plan: Plan, uses: Map<Value, number[]>, pool: WeightPool) {
     this.b = b;
-    this.constants = constants;
+    this.pool = pool;
     this.plan = plan;
     this.uses = uses;
   }
@@ -175,28 +170,21 @@ export class LowerContext {
       (i) => (shape[i] ?? 1) > 1 && !(i >= lead && own[i - lead] === shape[i]),
     );
     if (missing.length === 0) return broadcastView(this.fetch(v, mine), shape);
-    const key = `${v.id}:${partition.map((i) => `${i - lead}x${shape[i]}`)}`;
-    const known = this.loaded.get(key);
     const full = own.map((n, i) => (partition.includes(i + lead) ? (shape[i + lead] ?? n) : n));
     const leading = shape.slice(0, lead).map((n, i) => (partition.includes(i) ? n : 1));
-    if (known !== undefined) return broadcastView(known, shape);
     const wide = [...leading, ...full];
-    const constant = constantOf(v) !== undefined;
-    const dst = this.b.sbuf(
-      `${v.name}*`,
-      this.dtype(v),
-      wide,
-      partition,
-      undefined,
-      constant ? { weight: true } : {},
-    );
     const source = broadcastView(this.place(v), wide);
-    if (constant)
-      this.loaded.set(
-        key,
-        this.b.weight(dst, () => this.b.dma(dst, source)),
-      );
-    else if (!this.replicate(v, dst, partition)) this.b.dma(dst, source);
+    const name = `${v.name}*`;
+    if (constantOf(v) !== undefined) {
+      const key = `b${source.panels[0]?.id}:${partition.map((i) => `${i - lead}x${shape[i]}`)}`;
+      const filled = this.pooled(key, () => {
+        const dst = this.b.sbuf(name, this.dtype(v), wide, partition, undefined, { weight: true });
+        return this.b.weight(dst, () => this.b.dma(dst, source));
+      });
+      return broadcastView(filled, shape);
+    }
+    const dst = this.b.sbuf(name, this.dtype(v), wide, partition);
+    if (!this.replicate(v, dst, partition)) this.b.dma(dst, source);
     return broadcastView(dst, shape);
   }
 
@@ -225,38 +213,36 @@ export class LowerContext {
     const shape = constant.shape;
     const order = [...partition, ...free];
     const buffer = this.constantBuffer(constant, order, dtype);
-    const key = `w${buffer.id}:${partition.length}`;
-    const known = this.loaded.get(key);
+    return this.pooled(`w${buffer.id}:${partition.length}`, () => {
+      const dst = this.b.sbuf(buffer.name, dtype, shape, partition, free, { weight: true });
+      const src = dramView(
+        buffer,
+        dtype,
+        order.map((i) => shape[i] ?? 1),
+      );
+      const back = order.map((_, i) => order.indexOf(i));
+      return this.b.weight(dst, () => this.b.dma(dst, permuteView(src, back)));
+    });
+  }
+
+  private pooled(key: string, make: () => View): View {
+    const known = this.pool.loaded.get(key);
     if (known !== undefined) return known;
-    const dst = this.b.sbuf(buffer.name, dtype, shape, partition, free, { weight: true });
-    const src = dramView(
-      buffer,
-      dtype,
-      order.map((i) => shape[i] ?? 1),
-    );
-    const back = order.map((_, i) => order.indexOf(i));
-    const filled = this.b.weight(dst, () => this.b.dma(dst, permuteView(src, back)));
-    this.loaded.set(key, filled);
-    return filled;
+    const made = make();
+    this.pool.loaded.set(key, made);
+    return made;
   }
 
   /** A constant that kernels make for themselves, one object for one key, so that it is stored and loaded once. */
   shared(key: string, constant: Constant): Constant {
-    const known = this.tables.get(key);
-    if (known !== undefined) return known;
-    this.tables.set(key, constant);
-    return constant;
+    return this.pool.shared(key, constant);
   }
 
   /** The DRAM variable with the constant's elements in the given order of axes, as `dtype`. */
   private constantBuffer(from: Constant, order: readonly number[], dtype: ChipDType): Buffer {
-    const constant = this.interned.of(from);
+    const constant = this.pool.interned.of(from);
     const key = `${order.join()}:${dtype}`;
-    let forms = this.packed.get(constant);
-    if (forms === undefined) {
-      forms = new Map();
-      this.packed.set(constant, forms);
-    }
+    const forms = this.pool.formsOf(constant);
     let buffer = forms.get(key);
     if (buffer === undefined) {
       const source: Constant =
@@ -285,7 +271,7 @@ export class LowerContext {
       buffer = this.b.buffer('dram', 'constant', 1, elementCount(constant.shape) * CHIP_DTYPE_BYTES[dtype], {
         variable: 'constant',
       });
-      this.constants.set(buffer, form);
+      this.pool.constants.set(buffer, form);
       forms.set(key, buffer);
     }
     return buffer;

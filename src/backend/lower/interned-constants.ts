@@ -1,11 +1,18 @@
 // One object for constants that kernels derive in the same way from the same constant, so that nodes with the same weights (copies
-// of a layer for other images, say) share what is stored and loaded.
+// of a layer for other images, say) share what is stored and loaded. `byContent`: also for constants of the source whose bytes are
+// equal, as those of several imports of one model are.
+import { createHash } from 'node:crypto';
 import type { Constant } from '../../ir/constant.js';
 
 export class InternedConstants {
   private readonly numbers = new Map<Constant, number>();
   private readonly derived = new Map<string, Constant>();
   private readonly known = new Map<Constant, Constant>();
+  private readonly byContent: boolean;
+
+  constructor(byContent = false) {
+    this.byContent = byContent;
+  }
 
   of(constant: Constant): Constant {
     let found = this.known.get(constant);
@@ -17,10 +24,13 @@ export class InternedConstants {
   }
 
   private find(constant: Constant): Constant {
-    const { recipe, dtype, shape } = constant;
-    if (recipe.kind !== 'apply') return constant;
-    const inputs = recipe.inputs.map((input) => this.number(this.of(input)));
-    const key = JSON.stringify([recipe.op, recipe.attrs, recipe.result, dtype, shape, inputs]);
+    const { recipe, dtype, shape, strings } = constant;
+    if (recipe.kind !== 'apply' && !this.byContent) return constant;
+    const made =
+      recipe.kind === 'apply'
+        ? [recipe.op, recipe.attrs, recipe.result, recipe.inputs.map((input) => this.number(this.of(input)))]
+        : [recipe.kind, strings, recipe.kind === 'opaque' ? recipe.hash : contentOf(recipe.bytes)];
+    const key = JSON.stringify([dtype, shape, ...made]);
     const first = this.derived.get(key);
     if (first === undefined) this.derived.set(key, constant);
     return first ?? constant;
@@ -31,4 +41,8 @@ export class InternedConstants {
     this.numbers.set(constant, known);
     return known;
   }
+}
+
+function contentOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -13,6 +13,7 @@ import { KERNELS } from './kernels.js';
 import { defaultPartition, hasPartitions } from './layout.js';
 import { move } from './move.js';
 import { dramView, type View } from './view.js';
+import { WeightPool } from './weight-pool.js';
 
 /** A graph input or output as the artifact holds it: a DRAM variable with the source's element type. */
 export interface Port {
@@ -33,24 +34,59 @@ export interface LoweredProgram {
   readonly copies: { readonly count: number; readonly bytes: number };
 }
 
+/** What graphs that were lowered together have each for itself. */
+export interface LoweredGraph {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+}
+
+export interface GraphToLower {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly plan: Plan;
+}
+
 /** A graph as one section, its inputs and outputs in DRAM variables. */
 export function lower(graph: Graph, plan: Plan, target: Target): LoweredProgram {
+  return lowerGraphs([{ name: 'main', graph, plan }], target).program;
+}
+
+/** Graphs as a section each, with their weights in common. */
+export function lowerGraphs(
+  graphs: readonly GraphToLower[],
+  target: Target,
+): { readonly program: LoweredProgram; readonly graphs: readonly LoweredGraph[] } {
   const b = new Builder(target);
-  const c = new LowerContext(b, plan, usePositions(graph));
-  const inputs = graph.body.params.map((value) => input(c, value));
-  lowerNodes(c, graph, 0);
-  b.origin = Math.max(0, graph.body.nodes.length - 1);
-  const outputs = graph.body.results.map((value, i) => output(c, value, graph.outputNames[i] ?? value.name));
-  return {
+  const pool = new WeightPool(graphs.length > 1);
+  const origins: Node[] = [];
+  const sections: Section[] = [];
+  const lowered = graphs.map(({ name, graph, plan }): LoweredGraph => {
+    const { params, nodes, results } = graph.body;
+    b.startGraph();
+    const c = new LowerContext(b, plan, usePositions(graph), pool);
+    let inputs: Port[] = [];
+    let outputs: Port[] = [];
+    const steps = b.collect(() => {
+      inputs = params.map((value) => input(c, value));
+      lowerNodes(c, graph, origins.length);
+      b.origin = origins.length + Math.max(0, nodes.length - 1);
+      outputs = results.map((value, i) => output(c, value, graph.outputNames[i] ?? value.name));
+    });
+    origins.push(...nodes);
+    sections.push({ name, steps, times: 1 });
+    return { inputs, outputs };
+  });
+  const program = {
     buffers: b.buffers,
-    sections: [{ name: 'main', steps: b.steps, times: 1 }],
+    sections,
     weights: b.weights,
-    constants: c.constants,
-    inputs,
-    outputs,
-    origins: graph.body.nodes,
+    constants: pool.constants,
+    inputs: lowered.flatMap((l) => l.inputs),
+    outputs: lowered.flatMap((l) => l.outputs),
+    origins,
     copies: b.copies,
   };
+  return { program, graphs: lowered };
 }
 
 /** Runs the kernels of a graph whose params have places; origins count from `firstOrigin`. */

@@ -262,8 +262,8 @@ export const INPUT: Entries = {
     'A value of an input, as a token id, leads outside of a table. Check the inputs against the vocabulary.',
   ],
   E3545: [
-    'No bucket is large enough',
-    'The input is larger than the largest bucket. Compile with a larger one, or shorten the input.',
+    'No bucket of these shapes',
+    'A tensor has to have the shape of a bucket exactly. Give it in one of the shapes that the message lists, or compile with this one too; an image is fitted to a bucket by the steps `resize` and `pad` of `--preprocess`.',
   ],
   E3546: [
     'Fixed input',

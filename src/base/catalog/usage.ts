@@ -77,6 +77,10 @@ export const USAGE: Entries = {
     'Ends of partitions',
     'The ends given to `--partitions` must ascend, and the last must be the number of steps (`--max-steps`).',
   ],
+  E2049: [
+    'Steps of buckets',
+    'The most new tokens follow from the shapes of the inputs, and differ between the buckets. Give `--max-steps`, which holds for all.',
+  ],
   E2161: [
     'Unknown preprocessing step',
     '`--preprocess` knows grey, rgb, bgr, invert, resize, pad, mean=A:B:C and std=A:B:C, separated by commas.',
@@ -122,10 +126,6 @@ export const USAGE: Entries = {
   E2525: [
     'No such part',
     'The artifact has no executable or segment of this name or number. The message lists them.',
-  ],
-  E2526: [
-    'Artifact with buckets',
-    'The comparison needs one set of shapes. Compile an artifact without buckets.',
   ],
   E2601: ['No such pass', 'A pass of this name does not exist. `neffc opt --list` shows all.'],
   E2602: [

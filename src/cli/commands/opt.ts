@@ -13,7 +13,7 @@ import { entriesNamed, PIPELINE } from '../../passes/pipeline.js';
 import { passesOf, runPipeline } from '../../passes/run.js';
 import { alignTable } from '../../report/text.js';
 import type { CommandSpec, OptionValues, Outcome } from '../command.js';
-import { inputShapes } from '../model-options.js';
+import { givenBuckets, largestShapes } from '../model-options.js';
 import {
   addTargetOptions,
   parseShape,
@@ -51,7 +51,8 @@ function configure(command: Command): void {
 function readGraph(path: string, flags: OptFlags): { graph: Graph; warnings: readonly Diagnostic[] } {
   const bytes = readUserFile(path, 'opt');
   if (sniffModel(bytes).kind !== 'unknown') {
-    const { graph, diagnostics } = loadModel(path, { inputShapes: inputShapes(flags.inputShape ?? []) });
+    const inputShapes = largestShapes(givenBuckets(flags.inputShape ?? []));
+    const { graph, diagnostics } = loadModel(path, { inputShapes });
     return { graph, warnings: diagnostics };
   }
   const graph = parseGraph(new TextDecoder().decode(bytes));

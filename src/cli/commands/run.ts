@@ -97,12 +97,13 @@ function runArtifact([path = '']: readonly string[], values: OptionValues, sessi
     document: () => ({
       outputs: Object.fromEntries([...result.outputs].map(([name, t]) => [name, toJsonTensor(t)])),
       ...(text !== undefined && { text }),
+      ...(result.bucket !== undefined && { bucket: result.bucket }),
       metrics: { ...result.metrics, ...(overlapped && { in_flight: overlapped }), wall_ms: wallMs },
     }),
     *text() {
       if (text === undefined) yield* outputLines(result.outputs);
       else for (const line of typeof text === 'string' ? [text] : text) yield `${line}\n`;
-      yield* requestLines(result.metrics, wallMs);
+      yield* requestLines(result.metrics, wallMs, result.bucket);
       if (overlapped)
         yield `  ${countText(overlapped.requests_per_s)} requests/s, modelled, with ${flags.inFlight} in flight\n`;
     },

@@ -72,14 +72,18 @@ function givenInputs(
 }
 
 /** The options with which the artifact was compiled, as it records them. */
-function compiledWith({ manifest }: Artifact, signature: ModelSignature): CompileOptions {
+function compiledWith(
+  { manifest }: Artifact,
+  signature: ModelSignature,
+  inputs: ReadonlyMap<string, HostTensor>,
+): CompileOptions {
   const { autoCast = 'none', autoCastType = 'bf16', level = 2 } = manifest.options as Partial<CompileOptions>;
   return {
     target: manifest.target,
     autoCast,
     autoCastType,
     level,
-    inputShapes: compiledShapes(signature),
+    inputShapes: compiledShapes(signature, inputs),
     hostOps: 'allow',
     preprocess: new Map(),
   };
@@ -133,7 +137,7 @@ async function verify(
   const inputs = givenInputs(signature, flags, recorded);
   const layered =
     flags.layers === true && flags.model !== undefined
-      ? compareLayers(flags.model, inputs, compiledWith(artifact, signature))
+      ? compareLayers(flags.model, inputs, compiledWith(artifact, signature, inputs))
       : undefined;
   // Inputs that are given stand in for the recorded ones, for example the image that they were made from.
   const sets = recorded.map((set) => (set === recorded[0] ? { ...set, inputs } : set));

@@ -2,16 +2,18 @@
 // Everything up to the backend is the same for all variants and made once.
 
 import type { ArtifactDraft } from '../../artifact/model.js';
-import { type CompiledLoop, compileLoop } from '../../backend/decode/compile-loop.js';
+import { type CompiledLoop, type CompiledLoops, compileLoops } from '../../backend/decode/compile-loop.js';
 import type { LoopShape } from '../../backend/decode/spec.js';
 import { type Diagnostic, unsupported, usageError, warning } from '../../base/diagnostic.js';
 import { ENGINES, type EngineName, TICKS_PER_NS } from '../../chip/target.js';
 import { decodeStream } from '../../isa/codec.js';
-import type { Program } from '../../isa/program.js';
+import type { Executable, Program } from '../../isa/program.js';
 import { deriveStep, paddedStep } from '../../passes/decode/derive.js';
 import type { DecodeSource, Generation, Refusal, StepProgram } from '../../passes/decode/model.js';
 import { runPasses } from '../../passes/pipeline.js';
 import { simulateTiming } from '../../sim/simulate.js';
+import { bucketSuffix } from '../bucket-signature.js';
+import { distinctWarnings } from '../buckets.js';
 import type { CompileOptions, CompileReport, ExecutableReport } from '../compile.js';
 import type { RecognisedDecode } from '../decode/request.js';
 import { refusedByType, refuseHostOperators } from '../host/plan.js';
@@ -21,12 +23,24 @@ import { loopSpec, type PreparedLoop } from './loop-spec.js';
 
 export type LoopOptions = Pick<
   CompileOptions,
-  'target' | 'autoCast' | 'autoCastType' | 'preprocess' | 'level' | 'passes' | 'onStage' | 'onGraph'
+  | 'target'
+  | 'autoCast'
+  | 'autoCastType'
+  | 'preprocess'
+  | 'level'
+  | 'passes'
+  | 'onStage'
+  | 'onGraph'
+  | 'buckets'
 >;
 
 /** A recognised model with its step, ready to be built in any shape. */
 export interface PreparedDecode {
   readonly name: string;
+  /** Empty where there is one set of input shapes. */
+  readonly bucket: string;
+  /** The same model at the shapes of the smaller buckets, ascending; this one is of the largest. */
+  readonly smaller: readonly PreparedDecode[];
   readonly recognised: RecognisedDecode;
   readonly generation: Generation;
   readonly loop: PreparedLoop;
@@ -60,6 +74,8 @@ export function prepareDecode(
   stage('passes');
   return {
     name,
+    bucket: '',
+    smaller: [],
     recognised,
     generation: source.generation,
     loop,
@@ -113,7 +129,7 @@ export interface BuiltDecode {
   readonly draft: ArtifactDraft;
   readonly report: CompileReport;
   readonly program: Program;
-  readonly compiled: CompiledLoop;
+  readonly compiled: CompiledLoops;
 }
 
 /** Builds one shape of the loop. @throws E2040 (shape against target or steps) */
@@ -128,17 +144,22 @@ export function buildDecode(p: PreparedDecode, shape: LoopShape, options: LoopOp
       'use unrolled or partitioned, or another target',
     );
   }
-  const compiled = compileLoop(p.loop.spec, shape, target, {
-    level: options.level,
-    check: options.passes?.verifyEach === true,
-  });
+  const buckets = [...p.smaller, p];
+  const compiled = compileLoops(
+    buckets.map(({ loop, bucket }) => ({ spec: loop.spec, shape, suffix: bucketSuffix(bucket) })),
+    target,
+    { level: options.level, check: options.passes?.verifyEach === true },
+  );
   stage('backend');
   const description: LoopDescription = {
     name: p.name,
-    inputs: p.recognised.inputs,
+    buckets: buckets.map(({ bucket, recognised, loop }) => ({
+      bucket,
+      inputs: recognised.inputs,
+      finish: loop.finish,
+    })),
     preprocess: (name, position) => options.preprocess.get(name) ?? options.preprocess.get(String(position)),
     generation: p.generation,
-    finish: p.loop.finish,
     shape,
     incremental: p.incremental,
     notes: p.notes,
@@ -156,13 +177,15 @@ export function buildDecode(p: PreparedDecode, shape: LoopShape, options: LoopOp
   stage('constants');
   const report: CompileReport = {
     target: target.name,
-    executables: compiled.executables.map((e) =>
-      executableReport(e.executable.name, e.executable.kind, program, compiled, shape, options),
+    executables: compiled.loops.flatMap((loop, i) =>
+      loop.executables.map(({ executable }) =>
+        executableReport(executable, program, loop, shape, buckets[i]?.bucket ?? '', options),
+      ),
     ),
     constants: { bytes: store.addedBytes, unique_bytes: store.byteLength },
     copies: compiled.copies,
     host_operators: [],
-    warnings: p.warnings,
+    warnings: distinctWarnings(buckets.flatMap((b) => b.warnings)),
   };
   stage('timing');
   return { draft, report, program, compiled };
@@ -170,45 +193,44 @@ export function buildDecode(p: PreparedDecode, shape: LoopShape, options: LoopOp
 
 /** Instructions of an executable, those of the step counted as often as it is called, and its modelled time at full length. */
 function executableReport(
-  name: string,
-  kind: string,
+  { name, kind, main, load }: Executable,
   program: Program,
-  compiled: CompiledLoop,
+  loop: CompiledLoop,
   shape: LoopShape,
+  bucket: string,
   options: LoopOptions,
 ): ExecutableReport {
   const { target } = options;
-  const own = program.executables.find((e) => e.name === name);
-  const calls = callsOf(name, compiled, shape);
+  const calls = callsOf(name.slice(0, name.length - bucketSuffix(bucket).length), loop, shape);
   const counts = {} as Record<EngineName, number>;
   let dma = 0;
   let stored = 0;
   for (const e of ENGINES) {
-    const main = decodeStream(own?.main[e] ?? new Uint8Array());
-    const step = decodeStream(program.segments[0]?.code[e] ?? new Uint8Array());
-    counts[e] = main.length + calls * step.length;
-    dma += main.filter((i) => i.m === 'DMA').length + calls * step.filter((i) => i.m === 'DMA').length;
-    stored +=
-      main.length + decodeStream(own?.load[e] ?? new Uint8Array()).length + (calls > 0 ? step.length : 0);
+    const own = decodeStream(main[e]);
+    const step = decodeStream(program.segments[loop.segment]?.code[e] ?? new Uint8Array());
+    counts[e] = own.length + calls * step.length;
+    dma += own.filter((i) => i.m === 'DMA').length + calls * step.filter((i) => i.m === 'DMA').length;
+    stored += own.length + decodeStream(load[e]).length + (calls > 0 ? step.length : 0);
   }
   const executed = ENGINES.reduce((n, e) => n + counts[e], 0);
   const timing = simulateTiming(
     program,
     name,
     target,
-    shape.kind === 'device-loop' ? { length: compiled.maxSteps } : {},
+    shape.kind === 'device-loop' ? { length: loop.maxSteps } : {},
   );
   const cycles = Math.ceil((timing.ticks * target.clockMhz.pe) / (TICKS_PER_NS * 1000));
   return {
     name,
     kind,
+    ...(bucket !== '' && { bucket }),
     instructions: { ...counts, dma, executed, stored },
     modelled: { cycles, ns: timing.ns },
   };
 }
 
-function callsOf(name: string, compiled: CompiledLoop, shape: LoopShape): number {
-  if (shape.kind === 'unrolled' || shape.kind === 'device-loop') return compiled.maxSteps;
+function callsOf(name: string, loop: CompiledLoop, shape: LoopShape): number {
+  if (shape.kind === 'unrolled' || shape.kind === 'device-loop') return loop.maxSteps;
   if (shape.kind === 'split') return name === 'decoder' ? 1 : 0;
   const at = shape.ends.findIndex((end) => name === `decoder_${end}`);
   return at < 0 ? 0 : (shape.ends[at] ?? 0) - (shape.ends[at - 1] ?? 0);

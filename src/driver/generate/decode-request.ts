@@ -29,8 +29,48 @@ export function compileDecode(request: DecodeRequest, options: LoopOptions): Bui
 }
 
 export function prepare(request: DecodeRequest, options: LoopOptions): PreparedDecode {
-  const recognised: RecognisedDecode = recognise(request.files, request.flags);
-  return prepareDecode(nameOf(request.files), recognised, request.incremental, options);
+  const name = nameOf(request.files);
+  return bucketed(recogniseAll(request, options), (r) =>
+    prepareDecode(name, r, request.incremental, options),
+  );
+}
+
+interface RecognisedBucket {
+  readonly bucket: string;
+  readonly recognised: RecognisedDecode;
+}
+
+/** The model at the shapes of each bucket, ascending. */
+function recogniseAll({ files, flags }: DecodeRequest, { buckets = [] }: LoopOptions): RecognisedBucket[] {
+  if (buckets.length < 2) return [{ bucket: '', recognised: recognise(files, flags) }];
+  const all = buckets.map(({ name, inputShapes }) => ({
+    bucket: name,
+    recognised: recognise(files, { ...flags, inputShapes }),
+  }));
+  requireSameSteps(all);
+  return all;
+}
+
+/** Partitions end at the same steps in all buckets. */
+function requireSameSteps(all: readonly RecognisedBucket[]): void {
+  const steps = all.map(({ recognised }) => recognised.source.generation.maxSteps);
+  if (steps.every((n) => n === steps[0])) return;
+  const told = all.map(({ bucket }, i) => `${steps[i]} in ${bucket}`).join(', ');
+  throw usageError(
+    'E2049',
+    `the buckets make different numbers of new tokens: ${told}`,
+    {},
+    'give --max-steps, which holds for all of them',
+  );
+}
+
+function bucketed(
+  all: readonly RecognisedBucket[],
+  make: (recognised: RecognisedDecode) => PreparedDecode,
+): PreparedDecode {
+  const made = all.map(({ bucket, recognised }) => ({ ...make(recognised), bucket }));
+  const largest = made.at(-1) as PreparedDecode;
+  return { ...largest, smaller: made.slice(0, -1) };
 }
 
 export function variantRequest(request: DecodeRequest, prepared: PreparedDecode): VariantRequest {
@@ -67,10 +107,10 @@ function nameOf(files: RecogniseRequest): string {
 
 /** Both ways of decoding that a model allows: with a derived cache (or its own), and by full recomputation. */
 export function prepareBoth(request: DecodeRequest, options: LoopOptions): PreparedDecode[] {
-  const recognised = recognise(request.files, request.flags);
+  const all = recogniseAll(request, options);
   const name = nameOf(request.files);
-  const cached = prepareDecode(name, recognised, 'auto', options);
+  const cached = bucketed(all, (r) => prepareDecode(name, r, 'auto', options));
   // A source that carries its own state is never recomputed; one whose cache is refused is there once already.
-  if (recognised.source.kind === 'carried' || !cached.incremental) return [cached];
-  return [prepareDecode(name, recognised, 'off', options), cached];
+  if (cached.recognised.source.kind === 'carried' || !cached.incremental) return [cached];
+  return [bucketed(all, (r) => prepareDecode(name, r, 'off', options)), cached];
 }

@@ -1,25 +1,34 @@
 // The artifact of a decoding loop: host program, signature and executables of each shape.
 import { ConstantStore } from '../../artifact/constants.js';
-import type { HostStep } from '../../artifact/host-program.js';
+import type { HostProgram, HostStep } from '../../artifact/host-program.js';
 import type { JsonRecord } from '../../artifact/json.js';
 import type { ArtifactDraft, ExecutableInfo } from '../../artifact/model.js';
 import type { TensorPlace } from '../../artifact/signature.js';
-import type { CompiledLoop, LoopExecutable } from '../../backend/decode/compile-loop.js';
+import type { CompiledLoop, CompiledLoops, LoopExecutable } from '../../backend/decode/compile-loop.js';
 import type { LoopShape } from '../../backend/decode/spec.js';
 import type { Target } from '../../chip/target.js';
 import type { Program, Variable } from '../../isa/program.js';
 import { passingBytes } from '../../ops/evaluate.js';
 import type { Generation } from '../../passes/decode/model.js';
+import { type BucketParts, bucketSuffix, joinBuckets } from '../bucket-signature.js';
 import type { DecodeInput } from '../decode/request.js';
 import type { FinishGraph } from './finish-graph.js';
 import { loopDebugInfo } from './loop-debug.js';
 
+/** The loop at one set of input shapes. */
+export interface LoopBucket {
+  /** Empty where there is one set of shapes. */
+  readonly bucket: string;
+  readonly inputs: readonly DecodeInput[];
+  readonly finish: FinishGraph;
+}
+
 export interface LoopDescription {
   readonly name: string;
-  readonly inputs: readonly DecodeInput[];
+  /** In the order of the compiled loops. */
+  readonly buckets: readonly LoopBucket[];
   readonly preprocess: (name: string, position: number) => string | undefined;
   readonly generation: Generation;
-  readonly finish: FinishGraph;
   readonly shape: LoopShape;
   readonly incremental: boolean;
   readonly notes: readonly string[];
@@ -35,10 +44,10 @@ export interface LoopArtifact {
   readonly store: ConstantStore;
 }
 
-export function loopArtifact(loop: CompiledLoop, d: LoopDescription): LoopArtifact {
+export function loopArtifact(compiled: CompiledLoops, d: LoopDescription): LoopArtifact {
   const store = new ConstantStore();
-  const variables = loop.variables.map((v, i): Variable => {
-    const constant = loop.constants.get(i);
+  const variables = compiled.variables.map((v, i): Variable => {
+    const constant = compiled.constants.get(i);
     if (constant === undefined) return v;
     const entry = store.add(constant.cache ?? (() => passingBytes(constant)), {
       name: v.name,
@@ -47,20 +56,16 @@ export function loopArtifact(loop: CompiledLoop, d: LoopDescription): LoopArtifa
     });
     return { ...v, constantOffset: entry.offset, bytes: entry.bytes };
   });
+  const executables = compiled.loops.flatMap((loop) => loop.executables);
   const program: Program = {
     variables,
-    segments: loop.segments,
-    segmentDescriptors: loop.segmentDescriptors,
-    executables: loop.executables.map((e) => e.executable),
+    segments: compiled.segments,
+    segmentDescriptors: compiled.segmentDescriptors,
+    executables: executables.map((e) => e.executable),
   };
-  const { steps, tensors } = hostSteps(loop, d.shape);
-  const counts = new Set(d.finish.cropped.map((c) => c.by));
-  const outputPlaces = loop.outputs.map((p) => ({
-    name: p.name,
-    dtype: p.dtype,
-    shape: p.shape,
-    variable: p.variable,
-  }));
+  const { program: host, ...ports } = joinBuckets(
+    d.buckets.map((bucket, i) => partsOf(compiled.loops[i] as CompiledLoop, bucket, d)),
+  );
   const draft: ArtifactDraft = {
     name: d.name,
     manifest: {
@@ -70,28 +75,8 @@ export function loopArtifact(loop: CompiledLoop, d: LoopDescription): LoopArtifa
       models: [
         {
           name: d.name,
-          inputs: loop.inputs.map((p, i) => {
-            const preprocess = d.preprocess(p.name, i);
-            const fill = d.inputs[i]?.fill;
-            return {
-              name: p.name,
-              dtype: p.dtype,
-              shape: p.shape,
-              variable: p.variable,
-              ...(preprocess !== undefined && { preprocess }),
-              ...(fill !== undefined && { fill }),
-            };
-          }),
-          outputs: outputPlaces
-            .filter((p) => !counts.has(p.name))
-            .map((p) => {
-              const crop = d.finish.cropped
-                .filter((c) => c.output === p.name)
-                .map(({ axis, by }) => ({ axis, by }));
-              return { ...p, ...(crop.length > 0 && { crop }) };
-            }),
-          buckets: [],
-          executables: loop.executables.map((e) => e.executable.name),
+          ...ports,
+          executables: executables.map((e) => e.executable.name),
           program: 'main',
           precision: d.precision,
           decode: describe(d),
@@ -99,13 +84,48 @@ export function loopArtifact(loop: CompiledLoop, d: LoopDescription): LoopArtifa
       ],
       hostOperators: [],
     },
-    host: { main: { tensors: [...outputPlaces.filter((p) => counts.has(p.name)), ...tensors], steps } },
+    host: { main: host },
     program,
-    executables: loop.executables.map((e) => executableInfo(e, loop)),
-    debug: loopDebugInfo(loop),
+    executables: compiled.loops.flatMap((loop) =>
+      loop.executables.map((e) => executableInfo(e, loop, compiled.variables)),
+    ),
+    debug: loopDebugInfo(compiled),
     constants: store,
   };
   return { draft, program, store };
+}
+
+/** Ports and host program of a bucket. */
+function partsOf(
+  loop: CompiledLoop,
+  { bucket, inputs, finish }: LoopBucket,
+  d: LoopDescription,
+): BucketParts {
+  const counts = new Set(finish.cropped.map((c) => c.by));
+  const places = loop.outputs.map(({ name, dtype, shape, variable }) => ({ name, dtype, shape, variable }));
+  const { steps, tensors } = hostSteps(loop, d.shape, bucketSuffix(bucket));
+  return {
+    name: bucket,
+    inputs: loop.inputs.map((p, i) => {
+      const preprocess = d.preprocess(p.name, i);
+      const fill = inputs[i]?.fill;
+      return {
+        name: p.name,
+        dtype: p.dtype,
+        shape: p.shape,
+        variable: p.variable,
+        ...(preprocess !== undefined && { preprocess }),
+        ...(fill !== undefined && { fill }),
+      };
+    }),
+    outputs: places
+      .filter((p) => !counts.has(p.name))
+      .map((p) => {
+        const crop = finish.cropped.filter((c) => c.output === p.name).map(({ axis, by }) => ({ axis, by }));
+        return { ...p, ...(crop.length > 0 && { crop }) };
+      }),
+    program: { tensors: [...places.filter((p) => counts.has(p.name)), ...tensors], steps },
+  };
 }
 
 function describe(d: LoopDescription): JsonRecord {
@@ -125,8 +145,12 @@ function describe(d: LoopDescription): JsonRecord {
   };
 }
 
-function executableInfo(e: LoopExecutable, loop: CompiledLoop): ExecutableInfo {
-  const whole = (v: number): [number, number][] => [[0, loop.variables[v]?.bytes ?? 0]];
+function executableInfo(
+  e: LoopExecutable,
+  loop: CompiledLoop,
+  variables: readonly Variable[],
+): ExecutableInfo {
+  const whole = (v: number): [number, number][] => [[0, variables[v]?.bytes ?? 0]];
   const states = [...new Set([...e.statesIn, ...e.statesOut])].map((variable) => ({
     variable,
     entry: e.statesIn.includes(variable) ? whole(variable) : [],
@@ -143,18 +167,19 @@ function executableInfo(e: LoopExecutable, loop: CompiledLoop): ExecutableInfo {
 }
 
 /** What the host does for a request, and the tensors it moves that are no inputs or outputs of the model. */
-function hostSteps(loop: CompiledLoop, shape: LoopShape): { steps: HostStep[]; tensors: TensorPlace[] } {
+function hostSteps(loop: CompiledLoop, shape: LoopShape, suffix: string): HostProgram {
+  const execute = (name: string): HostStep => ({ op: 'execute', executable: `${name}${suffix}` });
   const put = loop.inputs.map((p): HostStep => ({ op: 'put', tensor: p.name }));
   const get = loop.outputs.map((p): HostStep => ({ op: 'get', tensor: p.name }));
   const flag: TensorPlace = { name: 'flag', dtype: 'i32', shape: [1], variable: loop.flag };
   if (shape.kind === 'unrolled' || shape.kind === 'device-loop') {
-    return { steps: [...put, { op: 'execute', executable: 'main' }, ...get], tensors: [] };
+    return { steps: [...put, execute('main'), ...get], tensors: [] };
   }
-  const encode: HostStep[] = [...put, { op: 'execute', executable: 'encoder' }];
+  const encode: HostStep[] = [...put, execute('encoder')];
   if (shape.kind === 'partitioned') {
     const rounds = shape.ends.map((end) => ({
       times: 1,
-      steps: [{ op: 'execute' as const, executable: `decoder_${end}` }, ...get],
+      steps: [execute(`decoder_${end}`), ...get],
     }));
     return { steps: [...encode, { op: 'while', flag: 'flag', rounds }], tensors: [flag] };
   }
@@ -166,7 +191,7 @@ function hostSteps(loop: CompiledLoop, shape: LoopShape): { steps: HostStep[]; t
         {
           op: 'while',
           flag: 'flag',
-          rounds: [{ times: most, steps: [{ op: 'execute', executable: 'decoder' }, ...get] }],
+          rounds: [{ times: most, steps: [execute('decoder'), ...get] }],
         },
       ],
       tensors: [flag],
@@ -185,7 +210,7 @@ function hostSteps(loop: CompiledLoop, shape: LoopShape): { steps: HostStep[]; t
   const back = loop.carried
     .filter((c) => c.role === 'state')
     .map((c): HostStep => ({ op: 'get', tensor: out(c.name) }));
-  const round: HostStep[] = [...send, { op: 'execute', executable: 'decoder' }, ...back, ...get];
+  const round: HostStep[] = [...send, execute('decoder'), ...back, ...get];
   return {
     steps: [...encode, ...receive, { op: 'while', flag: 'flag', rounds: [{ times: most, steps: round }] }],
     tensors: [flag, ...tensors],

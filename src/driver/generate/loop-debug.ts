@@ -2,11 +2,11 @@
 
 import type { DebugInfo, DebugStream, Origin } from '../../artifact/debug.js';
 import { runsOf } from '../../artifact/debug.js';
-import type { CompiledLoop } from '../../backend/decode/compile-loop.js';
+import type { CompiledLoops } from '../../backend/decode/compile-loop.js';
 import { ENGINES, type EngineName } from '../../chip/target.js';
 
-export function loopDebugInfo(loop: CompiledLoop): DebugInfo {
-  const origins: Origin[] = loop.origins.map((node) => {
+export function loopDebugInfo({ loops, origins: nodes }: CompiledLoops): DebugInfo {
+  const origins: Origin[] = nodes.map((node) => {
     const [first] = node.origins;
     return {
       node: node.origins.map((o) => o.node).join(' + ') || node.op,
@@ -25,10 +25,12 @@ export function loopDebugInfo(loop: CompiledLoop): DebugInfo {
       if (lists[engine].length > 0) streams.push({ fragment, index, engine, runs: runsOf(lists[engine]) });
     }
   };
-  add('segment', 0, loop.segmentOrigins);
-  loop.executables.forEach((e, i) => {
-    add('load', i, e.loadOrigins);
-    add('main', i, e.origins);
-  });
+  for (const loop of loops) add('segment', loop.segment, loop.segmentOrigins);
+  loops
+    .flatMap((loop) => loop.executables)
+    .forEach((e, i) => {
+      add('load', i, e.loadOrigins);
+      add('main', i, e.origins);
+    });
   return { origins, streams };
 }

@@ -6,6 +6,7 @@ import { artifactBytes } from '../../artifact/write.js';
 import type { LoopShape } from '../../backend/decode/spec.js';
 import { usageError } from '../../base/diagnostic.js';
 import { simulateTiming } from '../../sim/simulate.js';
+import { bucketSuffix } from '../bucket-signature.js';
 import { type BuiltDecode, buildDecode, type LoopOptions, type PreparedDecode } from './compile-decode.js';
 import type { Histogram } from './histogram.js';
 import { figures, type LatencyFigures, type LatencyTable, latencyTable } from './latency.js';
@@ -137,7 +138,9 @@ function partitionCost(p: PreparedDecode, request: VariantRequest, options: Loop
   if (maxSteps < 8) return tableOf(p, request, options);
   const probe: LoopShape = { kind: 'partitioned', ends: [1, 3, 7, maxSteps] };
   const built = buildDecode(p, probe, options);
-  const ns = (end: number): number => simulateTiming(built.program, `decoder_${end}`, options.target).ns;
+  const suffix = bucketSuffix(p.bucket);
+  const ns = (end: number): number =>
+    simulateTiming(built.program, `decoder_${end}${suffix}`, options.target).ns;
   const [one, two, four, rest] = [ns(1), ns(3), ns(7), ns(maxSteps)];
   const slope = two - one;
   const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1;
@@ -158,7 +161,7 @@ function tableOf(p: PreparedDecode, request: VariantRequest, options: LoopOption
     const built = buildDecode(p, { kind: 'partitioned', ends }, options);
     const artifact = readArtifact(artifactBytes(built.draft), { file: p.name });
     const table = latencyTable(artifact, steps, () => 1, request.hostOverheadUs);
-    const encoder = simulateTiming(built.program, 'encoder', options.target).ns;
+    const encoder = simulateTiming(built.program, `encoder${bucketSuffix(p.bucket)}`, options.target).ns;
     costs.set(steps, (table.ns[steps] ?? 0) - encoder);
   }
   return (steps) => costs.get(steps) ?? Number.POSITIVE_INFINITY;

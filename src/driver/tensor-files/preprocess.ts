@@ -92,6 +92,25 @@ export function preprocess(image: Image, steps: readonly PreprocessStep[], input
   return toTensor(planes, target, input);
 }
 
+/** How large the picture itself lies in the input after these steps; undefined where they do not make it fit. */
+export function pictureSize(
+  image: Size,
+  steps: readonly PreprocessStep[],
+  input: ImageInput,
+): Size | undefined {
+  const target = geometryOf(input);
+  const padAt = steps.findLastIndex((s) => s.kind === 'pad');
+  const size = steps.reduce<Size>(
+    (now, { kind }, i) => (kind !== 'resize' ? now : i < padAt ? fitInside(now, target) : target),
+    image,
+  );
+  const fits =
+    padAt < 0
+      ? size.height === target.height && size.width === target.width
+      : size.height <= target.height && size.width <= target.width;
+  return fits ? size : undefined;
+}
+
 function geometryOf({ name, shape, layout: given, dtype }: ImageInput): Geometry {
   const refuse = (why: string) =>
     usageError(
@@ -180,7 +199,7 @@ function normalise(
   return mapPlanes(p, kind === 'mean' ? (x, c) => fround(x - of(c)) : (x, c) => fround(x / of(c)));
 }
 
-interface Size {
+export interface Size {
   readonly height: number;
   readonly width: number;
 }

@@ -22,6 +22,7 @@ function weight({ busy_ns }: LayerProfile): number {
 }
 
 export function* profileLines(p: Profile): Generator<string> {
+  if (p.bucket !== undefined) yield `bucket ${p.bucket}\n`;
   yield `${p.target}, modelled: ${timeText(p.latency_ns)} a request, ${timeText(p.device_ns)} of it on the device\n`;
   if (p.load_ns > 0) yield `load, once: ${timeText(p.load_ns)}\n`;
   for (const e of p.executions) yield `  ${e.name} (${e.kind}): ${e.count} x, ${timeText(e.ns)}\n`;

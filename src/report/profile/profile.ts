@@ -46,6 +46,8 @@ export interface EngineProfile {
 
 export interface Profile {
   readonly target: string;
+  /** Where the model has several. */
+  readonly bucket?: string;
   readonly latency_ns: number;
   /** Time on the device alone. */
   readonly device_ns: number;
@@ -109,24 +111,30 @@ function distinctRuns(
 
 const COMPULSORY: ReadonlySet<VariableKind> = new Set(['input', 'output', 'state', 'constant']);
 
-/** Bytes of the variables that `main` and segments move, each counted once. */
-function compulsoryBytes(artifact: Artifact, model: string, code: TracedCode): number {
+/** Bytes of the variables that the executables that ran, and the segments that they call, move, each counted once. */
+function compulsoryBytes(
+  artifact: Artifact,
+  model: string,
+  code: TracedCode,
+  ran: ReadonlySet<string>,
+): number {
   const program = modelProgram(artifact, model);
   const touched = new Set<number>();
-  const parts = [
-    ...program.executables.map((_, index) => ({ kind: 'main' as const, index })),
-    ...program.segments.map((_, index) => ({ kind: 'segment' as const, index })),
-  ];
-  for (const part of parts) {
+  const segments = new Set<number>();
+  const mains = program.executables.flatMap((e, index) => (ran.has(e.name) ? [index] : []));
+  const visit = (kind: 'main' | 'segment', index: number): void => {
     for (const engine of ENGINES) {
-      const { instructions, descriptors } = code.fragment({ ...part, engine });
+      const { instructions, descriptors } = code.fragment({ kind, index, engine });
       for (const i of instructions) {
+        if (i.m === 'CALL') segments.add(i.segment);
         if (i.m !== 'DMA') continue;
         for (const { src, dst } of descriptors.slice(i.first, i.first + i.count))
           for (const side of [src, dst]) if (side.space === 'dram') touched.add(side.variable);
       }
     }
-  }
+  };
+  for (const index of mains) visit('main', index);
+  for (const index of segments) visit('segment', index);
   const moved = [...touched].flatMap((v) => program.variables[v] ?? []).filter((v) => COMPULSORY.has(v.kind));
   // Constants of equal content share their bytes.
   const places = new Map(
@@ -159,6 +167,7 @@ export function profileOf(loaded: Loaded, result: RequestResult, model?: string)
     runs.filter((r) => r.executable === named).reduce((n, r) => n + r.times * r.result.ns, 0);
   return {
     target: target.name,
+    ...(result.bucket !== undefined && { bucket: result.bucket }),
     latency_ns: result.metrics.latency_ns,
     device_ns: device,
     load_ns: ns(result.loadTicks),
@@ -172,7 +181,12 @@ export function profileOf(loaded: Loaded, result: RequestResult, model?: string)
       rows: queues((q) => q.rows),
       bytes: queues((q) => q.bytes),
       dram_bytes: queues((q) => q.dramBytes),
-      compulsory_bytes: compulsoryBytes(artifact, name, code),
+      compulsory_bytes: compulsoryBytes(
+        artifact,
+        name,
+        code,
+        new Set(result.metrics.executions.map((e) => e.name)),
+      ),
     },
     memory: { ...fullest(occupancies), device: loaded.memory },
     layers: layers.layers(target),

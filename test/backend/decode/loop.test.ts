@@ -1,7 +1,11 @@
 // Decoding loops in all their shapes: steps in a shared segment, counts in registers, on inf2 a loop that a loaded word ends. Every
 // artifact passes the checker and gives what the graphs say; a wait of the segment taken away is found by checker and simulator.
 import { describe, expect, it } from 'vitest';
-import { type CompiledLoop, compileLoop } from '../../../src/backend/decode/compile-loop.js';
+import {
+  type CompiledLoop,
+  type CompiledLoops,
+  compileLoops,
+} from '../../../src/backend/decode/compile-loop.js';
 import type { LoopShape, LoopSpec } from '../../../src/backend/decode/spec.js';
 import { checkProgram } from '../../../src/backend/sync/check.js';
 import { neededWaits } from '../../../src/backend/sync/needed-waits.js';
@@ -74,13 +78,14 @@ function reference(x: HostTensor, steps: number): HostTensor {
 }
 
 interface Loop {
-  readonly compiled: CompiledLoop;
+  readonly compiled: CompiledLoop & CompiledLoops;
   readonly program: Program;
   readonly constants: Uint8Array;
 }
 
 function loopOf(shape: LoopShape, target: Target): Loop {
-  const compiled = compileLoop(spec(), shape, target, { level: 2, check: true });
+  const made = compileLoops([{ spec: spec(), shape, suffix: '' }], target, { level: 2, check: true });
+  const compiled = { ...made, ...(made.loops[0] as CompiledLoop) };
   const parts: Uint8Array[] = [];
   let end = 0;
   const variables = compiled.variables.map((v, i) => {

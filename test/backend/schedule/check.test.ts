@@ -2,7 +2,7 @@
 // another step is found, whatever it is.
 import { describe, expect, it } from 'vitest';
 import { operandsOf, type Placement, placedFootprints } from '../../../src/backend/check/placing.js';
-import { compileGraph } from '../../../src/backend/compile.js';
+import { compileGraphs } from '../../../src/backend/compile.js';
 import type { Buffer } from '../../../src/backend/lower/buffer.js';
 import type { LoweredProgram } from '../../../src/backend/lower/lower.js';
 import { checkSchedule, type PlacedSchedule } from '../../../src/backend/schedule/check.js';
@@ -13,21 +13,20 @@ import { PROGRAMS } from '../programs.js';
 /** The scheduled main section of a program as the check takes it. */
 function scheduleOf(name: string): PlacedSchedule {
   let program: LoweredProgram | undefined;
-  const compiled = compileGraph(PROGRAMS[name]!(), INF2, {
+  const compiled = compileGraphs([{ name: 'main', graph: PROGRAMS[name]!() }], INF2, {
     kind: 'graph',
-    name: 'main',
     level: 2,
     onStage: (stage, data) => {
       if (stage === 'lower') program = data as LoweredProgram;
     },
   });
-  const { section, schedule, memory } = compiled.placed.sections[0]!;
+  const { section, fixed, schedule, memory } = compiled.placed.sections[0]!;
   const placement: Placement = {
     offset: (b) =>
       b.space === 'psum' ? (schedule.banks.get(b) ?? 0) * INF2.psum.bankBytes : memory.offset(b),
     variable: (b) => (b.variable === 'scratch' ? 0 : b.id + 1),
   };
-  const kept = [...compiled.placed.fixed.offsets.keys(), ...program!.outputs.map((p) => p.buffer)];
+  const kept = [...fixed.offsets.keys(), ...program!.outputs.map((p) => p.buffer)];
   return { steps: section.steps, order: schedule.order, placement, kept };
 }
 
