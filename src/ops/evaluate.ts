@@ -102,9 +102,10 @@ function evaluate(
 ): readonly HostTensor[] {
   const decl = declarationOf(op);
   if (decl.evaluate === undefined) throw bug('E1251', `operator ${op} has no evaluator`);
-  // Splat operands broadcast: an elementwise evaluator takes one element of them.
+  // Splat operands broadcast beside others: an elementwise evaluator takes one element of them.
+  const broadcasts = decl.family === 'elementwise' && inputs.some((c) => c.recipe.kind !== 'splat');
   const operand = (c: Constant): HostTensor =>
-    decl.family === 'elementwise' && c.recipe.kind === 'splat'
+    broadcasts && c.recipe.kind === 'splat'
       ? { dtype: c.dtype, shape: c.shape.map(() => 1), data: c.recipe.bytes }
       : constantTensor(c);
   return decl.evaluate(inputs.map(operand), attrs, types);

@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import type { DType } from '../../src/base/dtype.js';
 import { createRandom } from '../../src/base/random.js';
 import { fromNumbers, type HostTensor, readElement, toNumbers, typedView } from '../../src/base/tensor.js';
-import type { Attrs } from '../../src/ir/constant.js';
+import { type Attrs, splatConstant } from '../../src/ir/constant.js';
+import { constantNumbers } from '../../src/ops/evaluate.js';
 import { completeAttrs, inferTypes } from '../../src/ops/infer.js';
 import { declarationOf } from '../../src/ops/table.js';
 
@@ -134,4 +135,16 @@ it('transposes every shape and width as index arithmetic says', () => {
       if (to[i] !== from[source]) expect.fail(`${dtype} ${shape.join('x')} by ${perm.join(',')} at ${i}`);
     }
   }
+});
+
+it('gives a recipe over elements that are all the same its full size', () => {
+  const inputs = [splatConstant('i64', [2, 3], fromNumbers('i64', [1], [5]).data)];
+  const recipe = {
+    kind: 'apply',
+    op: 'cast',
+    attrs: { to: 'i32', saturate: true },
+    inputs,
+    result: 0,
+  } as const;
+  expect([...constantNumbers({ dtype: 'i32', shape: [2, 3], recipe })]).toEqual([5, 5, 5, 5, 5, 5]);
 });
