@@ -52,9 +52,9 @@ export function addDecodeOptions(command: Command): void {
     option('--decoder-file <name>', 'which decoder file of an Optimum folder'),
     option(
       '--decode <variant>',
-      `how a decoding loop is built: ${DECODE_VARIANTS.join(', ')}`,
+      `how a decoding loop is built (default: auto for a source that holds one, else none): ${DECODE_VARIANTS.join(', ')}`,
       choiceOption('--decode', DECODE_VARIANTS),
-    ).default('auto'),
+    ),
     option(
       '--partitions <ends>',
       'ends of the partitions (25,50,75), their number, or auto',
@@ -88,11 +88,16 @@ export function addDecodeOptions(command: Command): void {
   for (const one of options) command.addOption(one);
 }
 
+/** Options that say something of generation: with them, `--decode auto` makes a loop of a graph that holds none. */
+const GENERATION = ['bos', 'eos', 'pad', 'maxSteps', 'tokensInput'];
+
 /** Whether the command line or the source itself asks for a decoding loop (`--decode none` never does). */
 export function asksForLoop(model: string | undefined, values: OptionValues): boolean {
   const { decode, encoder, decoder } = values;
   if (decode === 'none') return false;
-  if (encoder !== undefined || decoder !== undefined || decode !== 'auto') return true;
+  if (encoder !== undefined || decoder !== undefined) return true;
+  if (decode === 'auto' && GENERATION.some((name) => values[name] !== undefined)) return true;
+  if (decode !== undefined && decode !== 'auto') return true;
   return model !== undefined && isDecodeSource({ model });
 }
 
@@ -121,7 +126,7 @@ export function decodeRequest(
   return {
     files: filesOf(model, values),
     flags,
-    variant: values.decode as Variant | 'auto',
+    variant: (values.decode as Variant | 'auto' | undefined) ?? 'auto',
     ...(v.partitions !== undefined && { partitions: v.partitions }),
     ...(v.lengths !== undefined && { lengths: v.lengths as string }),
     objective:
