@@ -5,12 +5,13 @@ import type { Node } from '../../ir/graph.js';
 import type { DmaDescriptor } from '../../isa/operands.js';
 import type { Segment, Variable } from '../../isa/program.js';
 import { addressesOf, type BackendOptions, type CompiledPort, VariableTable } from '../compile.js';
+import type { Section } from '../lower/buffer.js';
 import { Builder } from '../lower/builder.js';
 import { WeightPool } from '../lower/weight-pool.js';
 import { type PlacedProgram, type PlacedSection, placeProgram } from '../place.js';
 import { verifyLowered, verifyProgram, verifySection } from '../verify.js';
 import { LoopEmitter, type LoopExecutable, type Part, type SharedSegments } from './loop-emitter.js';
-import { type LoopSections, lowerLoop, SECTION_NAMES, type SectionName } from './sections.js';
+import { type LoopSections, lowerLoop, SECTION_NAMES, type SectionName, stepSection } from './sections.js';
 import type { LoopShape, LoopSpec } from './spec.js';
 
 /** A tensor that the host carries between executables. */
@@ -60,15 +61,16 @@ export function compileLoops(
   options: Pick<BackendOptions, 'level' | 'check'>,
 ): CompiledLoops {
   const b = new Builder(target);
-  const pool = new WeightPool(given.length > 1);
+  // Loops of several buckets, and steps with graphs of their own, hold equal weights as different objects.
+  const pool = new WeightPool(given.length > 1 || given.some(({ spec }) => spec.later !== undefined));
   const origins: Node[] = [];
   const lowered = given.map(({ spec }) => {
     const loop = lowerLoop(spec, b, pool, origins.length);
     origins.push(...loop.origins);
     return loop;
   });
-  const names = given.map(({ shape }) => sectionsOf(shape));
-  const sections = lowered.flatMap((loop, i) => (names[i] ?? []).map((n) => loop.sections[n]));
+  const names = given.map(({ shape }, i) => sectionsOf(shape, lowered[i]?.stepSections ?? 1));
+  const sections = lowered.flatMap((loop, i) => (names[i] ?? []).map((n) => loop.sections[n] as Section));
   const whole = { buffers: b.buffers, weights: b.weights, sections };
   const placed = placeProgram(whole, target, options.level);
   const table = numberVariables(
@@ -129,7 +131,7 @@ function carriedOf(spec: LoopSpec, { residents }: LoopSections, table: VariableT
 }
 
 /** Sections that an artifact of this shape contains. */
-function sectionsOf(shape: LoopShape): SectionName[] {
+function sectionsOf(shape: LoopShape, stepSections: number): SectionName[] {
   const used: Record<LoopShape['kind'], readonly SectionName[]> = {
     unrolled: ['prologue', 'step', 'finish'],
     'device-loop': ['prologue', 'step', 'finish'],
@@ -139,7 +141,8 @@ function sectionsOf(shape: LoopShape): SectionName[] {
         ? ['prologue', 'sendAll', 'receive', 'step', 'sendStates', 'finish']
         : ['prologue', 'store', 'load', 'step', 'storeStates', 'finish'],
   };
-  return SECTION_NAMES.filter((n) => used[shape.kind].includes(n));
+  const later = Array.from({ length: stepSections - 1 }, (_, k) => stepSection(k + 1));
+  return [...SECTION_NAMES.filter((n) => used[shape.kind].includes(n)), ...later];
 }
 
 /** `pins`: whether the first executable fills the pins of the artifact. */
@@ -148,34 +151,52 @@ function executablesOf(
   e: LoopEmitter,
   pins: boolean,
 ): LoopExecutable[] {
-  const whole = (steps: Part): LoopExecutable[] => [
-    e.executable(`main${suffix}`, 'whole', [{ once: 'prologue' }, steps, { once: 'finish' }], pins),
+  const each = spec.later !== undefined;
+  const steps = (from: number, to: number): Part[] =>
+    each
+      ? Array.from({ length: to - from }, (_, k) => ({ once: stepSection(from + k) }))
+      : [{ calls: to - from }];
+  const whole = (...parts: readonly Part[]): LoopExecutable[] => [
+    e.executable(`main${suffix}`, 'whole', [{ once: 'prologue' }, ...parts, { once: 'finish' }], pins),
   ];
   const encoder = (keep: SectionName): LoopExecutable =>
     e.executable(`encoder${suffix}`, 'encoder', [{ once: 'prologue' }, { once: keep }], pins);
-  const decoder = (name: string, begin: SectionName, calls: number, keep: SectionName): LoopExecutable =>
+  const decoder = (
+    name: string,
+    begin: SectionName,
+    parts: readonly Part[],
+    keep: SectionName,
+  ): LoopExecutable =>
     e.executable(
       `${name}${suffix}`,
       'decoder',
-      [{ once: begin }, { calls }, { once: keep }, { once: 'finish' }],
+      [{ once: begin }, ...parts, { once: keep }, { once: 'finish' }],
       false,
     );
   switch (shape.kind) {
     case 'unrolled':
-      return whole({ calls: spec.maxSteps });
+      return whole(...steps(0, spec.maxSteps));
     case 'device-loop':
       return whole({ until: spec.maxSteps });
     case 'partitioned':
       return [
         encoder('store'),
         ...shape.ends.map((end, i) =>
-          decoder(`decoder_${end}`, 'load', end - (shape.ends[i - 1] ?? 0), 'storeStates'),
+          decoder(`decoder_${end}`, 'load', steps(shape.ends[i - 1] ?? 0, end), 'storeStates'),
         ),
       ];
     case 'split':
-      return shape.resident
-        ? [encoder('store'), decoder('decoder', 'load', 1, 'storeStates')]
-        : [encoder('sendAll'), decoder('decoder', 'receive', 1, 'sendStates')];
+      return [
+        encoder(shape.resident ? 'store' : 'sendAll'),
+        ...Array.from({ length: each ? spec.maxSteps : 1 }, (_, k) =>
+          decoder(
+            each ? `decoder_${k + 1}` : 'decoder',
+            shape.resident ? 'load' : 'receive',
+            steps(k, k + 1),
+            shape.resident ? 'storeStates' : 'sendStates',
+          ),
+        ),
+      ];
   }
   return shape satisfies never;
 }

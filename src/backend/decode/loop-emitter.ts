@@ -70,6 +70,13 @@ export class LoopEmitter {
     this.target = target;
     this.program = program;
     for (const [name, section] of placed) this.streams.set(name, synchronise(section.ordered));
+    if (lowered.stepSections > 1) {
+      // Steps of their own are in the executables; nothing is called.
+      this.step = perEngine(() => []);
+      this.registers = perEngine(() => []);
+      this.stepWaits = perEngine(() => new Set());
+      return;
+    }
     const streams = this.streamsOf('step');
     const ends = streams.ends.map((w) => w.semaphore);
     const finish = this.streamsOf('finish');
@@ -102,6 +109,7 @@ export class LoopEmitter {
   }
 
   segmentOrigins(): Record<EngineName, number[]> {
+    if (this.lowered.stepSections > 1) return perEngine(() => []);
     const streams = this.streamsOf('step');
     const ordered = this.sectionOf('step').ordered;
     return perEngine((engine) => [...streams.positions[engine].map((p) => ordered[p]?.step.origin ?? 0), 0]);
@@ -295,7 +303,7 @@ export class LoopEmitter {
     ): number[] => {
       const found = new Set<Buffer>();
       for (const n of names)
-        for (const s of this.lowered.sections[n].steps)
+        for (const s of this.lowered.sections[n]?.steps ?? [])
           for (const d of s.descriptors ?? []) for (const x of [d.src.buffer, d.dst.buffer]) found.add(x);
       return residents.filter((r) => found.has(pick(r))).map((r) => number(pick(r)));
     };

@@ -1,6 +1,6 @@
 // The sections of a decoding loop: the prologue that fills the residents, one step that updates them in place, and what
 // moves them between executables and to the host. Residents keep one place on chip through all sections of an executable.
-import type { Node, Value } from '../../ir/graph.js';
+import type { Graph, Node, Value } from '../../ir/graph.js';
 import { elementCount } from '../../ir/type.js';
 import { CHIP_DTYPE_BYTES } from '../../isa/operands.js';
 import type { Buffer, Section } from '../lower/buffer.js';
@@ -13,7 +13,7 @@ import { laneAxes, move } from '../lower/move.js';
 import { dramView, type View, viewShape } from '../lower/view.js';
 import type { WeightPool } from '../lower/weight-pool.js';
 import { planGraph } from '../plan/plan.js';
-import type { LoopSpec } from './spec.js';
+import { type LoopSpec, stepGraphs } from './spec.js';
 
 /** A carried value or context: its place on chip and its variables in DRAM. */
 export interface Resident {
@@ -36,6 +36,8 @@ export interface LoopSections {
   readonly residents: readonly Resident[];
   readonly origins: readonly Node[];
   readonly sections: Readonly<Record<SectionName, Section>>;
+  /** How many sections the steps have: one that serves all, or one each. */
+  readonly stepSections: number;
 }
 export const SECTION_NAMES = [
   'prologue',
@@ -48,7 +50,10 @@ export const SECTION_NAMES = [
   'sendStates',
   'receive',
 ] as const;
-export type SectionName = (typeof SECTION_NAMES)[number];
+export type SectionName = (typeof SECTION_NAMES)[number] | `step ${number}`;
+
+/** The section of a step that has a graph of its own. */
+export const stepSection = (step: number): SectionName => (step === 0 ? 'step' : `step ${step}`);
 
 /** Share of SBUF that residents may take; larger ones live in DRAM. */
 const RESIDENT_SHARE = 0.4;
@@ -57,15 +62,19 @@ const RESIDENT_SHARE = 0.4;
 export function lowerLoop(spec: LoopSpec, b: Builder, pool: WeightPool, firstOrigin: number): LoopSections {
   b.startGraph();
   const firstBuffer = b.buffers.length;
-  const stepPlan: Plan = { ...planGraph(spec.step), indicesInRange: true };
-  const loaded = new LowerContext(b, stepPlan, usePositions(spec.step), pool);
-  const residents = makeResidents(b, loaded, spec, stepPlan);
+  const graphs = stepGraphs(spec);
+  const contextOf = (graph: Graph, plan: Plan): LowerContext =>
+    new LowerContext(b, plan, usePositions(graph), pool);
+  const stepPlan = (graph: Graph): Plan => ({ ...planGraph(graph), indicesInRange: true });
+  const firstPlan = stepPlan(spec.step);
+  const first = contextOf(spec.step, firstPlan);
+  const residents = makeResidents(b, first, spec, firstPlan);
   const flagBuffer = b.buffer('dram', 'flag', 1, 4, { variable: 'output' });
   const flagWord = b.sbuf('flag', 'i32', [1], [], undefined, { resident: true });
 
   let inputs: Port[] = [];
   const prologue = b.collect(() => {
-    const c = new LowerContext(b, planGraph(spec.prologue), usePositions(spec.prologue), pool);
+    const c = contextOf(spec.prologue, planGraph(spec.prologue));
     inputs = spec.prologue.body.params.map((v) => input(c, v));
     lowerNodes(c, spec.prologue, firstOrigin);
     spec.params.forEach((p, i) => {
@@ -78,26 +87,31 @@ export function lowerLoop(spec: LoopSpec, b: Builder, pool: WeightPool, firstOri
     });
     fill(c, flagWord, 0);
   });
-  const step = b.collect(() => {
-    spec.step.body.params.forEach((v, i) => {
-      loaded.define(v, (residents[i] as Resident).view);
-    });
-    lowerNodes(loaded, spec.step, firstOrigin + spec.prologue.body.nodes.length);
-    spec.params.forEach((p, i) => {
-      if (p.role !== 'state') return;
-      const v = spec.step.body.results[p.next] as Value;
-      move(b, (residents[i] as Resident).view, loaded.place(v), loaded.mayCrossPe(v));
-    });
-    const flag = spec.step.body.results[spec.flag] as Value;
-    move(b, flagWord, loaded.place(flag), false);
-  });
+  let origin = firstOrigin + spec.prologue.body.nodes.length;
+  const steps = graphs.map((graph) =>
+    b.collect(() => {
+      const c = graph === spec.step ? first : contextOf(graph, stepPlan(graph));
+      const { params, nodes, results } = graph.body;
+      params.forEach((v, i) => {
+        c.define(v, (residents[i] as Resident).view);
+      });
+      lowerNodes(c, graph, origin);
+      origin += nodes.length;
+      spec.params.forEach((p, i) => {
+        if (p.role !== 'state') return;
+        const v = results[p.next] as Value;
+        move(b, (residents[i] as Resident).view, c.place(v), c.mayCrossPe(v));
+      });
+      move(b, flagWord, c.place(results[spec.flag] as Value), false);
+    }),
+  );
   let outputs: Port[] = [];
   const finish = b.collect(() => {
-    const c = new LowerContext(b, planGraph(spec.finish), usePositions(spec.finish), pool);
+    const c = contextOf(spec.finish, planGraph(spec.finish));
     spec.finish.body.params.forEach((v, i) => {
       c.define(v, (residents[spec.finishParams[i] ?? 0] as Resident).view);
     });
-    lowerNodes(c, spec.finish, firstOrigin + spec.prologue.body.nodes.length + spec.step.body.nodes.length);
+    lowerNodes(c, spec.finish, origin);
     outputs = spec.finish.body.results.map((v, i) => output(c, v, spec.finish.outputNames[i] ?? v.name));
     b.dma(dramView(flagBuffer, 'i32', [1]), flagWord);
   });
@@ -130,10 +144,12 @@ export function lowerLoop(spec: LoopSpec, b: Builder, pool: WeightPool, firstOri
     flag: flagBuffer,
     flagWord,
     residents,
-    origins: [...spec.prologue.body.nodes, ...spec.step.body.nodes, ...spec.finish.body.nodes],
+    origins: [spec.prologue, ...graphs, spec.finish].flatMap(({ body }) => body.nodes),
+    stepSections: steps.length,
     sections: {
       prologue: section('prologue', prologue, 1),
-      step: section('step', step, spec.maxSteps),
+      ...Object.fromEntries(steps.map((own, k) => [stepSection(k), section(stepSection(k), own, 1)])),
+      step: section('step', steps[0] ?? [], steps.length > 1 ? 1 : spec.maxSteps),
       store: section(
         'store',
         between(true, all, (r) => r.state),

@@ -17,6 +17,8 @@ export interface LoopSpec {
   readonly prologue: Graph;
   /** params as `params` says. */
   readonly step: Graph;
+  /** Steps 1, 2, … where each is a graph of its own (and `step` is step 0): with the same params and results. */
+  readonly later?: readonly Graph[];
   readonly params: readonly StepParam[];
   /** Result of the step that is one int32 word, not 0 where generation has ended. */
   readonly flag: number;
@@ -26,13 +28,15 @@ export interface LoopSpec {
   readonly maxSteps: number;
 }
 
+export const stepGraphs = ({ step, later = [] }: LoopSpec): readonly Graph[] => [step, ...later];
+
 /** How the loop is cut into executables. */
 export type LoopShape =
   /** Prologue and all steps in one executable. */
   | { readonly kind: 'unrolled' }
-  /** The same, ended by the chip when the flag is set. */
+  /** The same, ended by the chip when the flag is set; one graph for all steps. */
   | { readonly kind: 'device-loop' }
   /** The prologue, then one executable for each range of steps: `ends` ascend to maxSteps. */
   | { readonly kind: 'partitioned'; readonly ends: readonly number[] }
-  /** The prologue, then one executable of one step; context and states stay in device memory (`resident`) or pass through the host. */
+  /** The prologue, then one executable of one step (where steps have graphs of their own: one for each); context and states stay in device memory (`resident`) or pass through the host. */
   | { readonly kind: 'split'; readonly resident: boolean };

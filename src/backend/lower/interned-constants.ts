@@ -8,6 +8,7 @@ export class InternedConstants {
   private readonly numbers = new Map<Constant, number>();
   private readonly derived = new Map<string, Constant>();
   private readonly known = new Map<Constant, Constant>();
+  private readonly contents = new Map<ArrayBufferLike, Map<string, string>>();
   private readonly byContent: boolean;
 
   constructor(byContent = false) {
@@ -29,7 +30,7 @@ export class InternedConstants {
     const made =
       recipe.kind === 'apply'
         ? [recipe.op, recipe.attrs, recipe.result, recipe.inputs.map((input) => this.number(this.of(input)))]
-        : [recipe.kind, strings, recipe.kind === 'opaque' ? recipe.hash : contentOf(recipe.bytes)];
+        : [recipe.kind, strings, recipe.kind === 'opaque' ? recipe.hash : this.contentOf(recipe.bytes)];
     const key = JSON.stringify([dtype, shape, ...made]);
     const first = this.derived.get(key);
     if (first === undefined) this.derived.set(key, constant);
@@ -41,8 +42,20 @@ export class InternedConstants {
     this.numbers.set(constant, known);
     return known;
   }
-}
 
-function contentOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  /** Graphs of one model hold the same bytes as different constants: they are read once. */
+  private contentOf(bytes: Uint8Array): string {
+    let hashes = this.contents.get(bytes.buffer);
+    if (hashes === undefined) {
+      hashes = new Map();
+      this.contents.set(bytes.buffer, hashes);
+    }
+    const place = `${bytes.byteOffset}:${bytes.length}`;
+    let hash = hashes.get(place);
+    if (hash === undefined) {
+      hash = createHash('sha256').update(bytes).digest('hex');
+      hashes.set(place, hash);
+    }
+    return hash;
+  }
 }

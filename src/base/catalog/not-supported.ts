@@ -134,7 +134,11 @@ export const NOT_SUPPORTED: Entries = {
   ],
   E4260: [
     'Step not proven',
-    'A step of the loop cannot be proven to depend on earlier tokens only, so it cannot be computed step by step. The message names the node.',
+    'A step of the loop cannot be proven to depend on earlier tokens only, so it cannot be computed step by step, and it cannot be recomputed at each number of tokens either. The message names the node.',
+  ],
+  E4262: [
+    'No loop over steps of their own',
+    'A loop on the chip runs one step again and again. Where the decoder has to be recomputed at each number of tokens, each step is another program.',
   ],
   E4301: [
     'Zip feature',

@@ -1,16 +1,12 @@
 // Equal computations in different graphs of one model: a number for each value, the same where the same operators are applied
-// to the same parameters and constants. Constants of the model are told apart by where their bytes lie, small ones by content.
-import type { Constant } from '../../ir/constant.js';
+// to the same parameters and constants.
+import { ConstantKeys } from '../../ir/constant-keys.js';
 import { type Graph, producer, type Value } from '../../ir/graph.js';
 import { formatType } from '../../ir/type.js';
 
-/** Constants of at most this many bytes are compared by content. */
-const SMALL = 1024;
-
 export class ValueKeys {
   private readonly numbers = new Map<string, number>();
-  private readonly buffers = new Map<ArrayBufferLike, number>();
-  private readonly constants = new WeakMap<Constant, number>();
+  private readonly constants = new ConstantKeys();
 
   /** Numbers of these values of a graph (all of them must be needed: the walk is over the whole graph). */
   of(graph: Graph): ReadonlyMap<Value, number> {
@@ -20,7 +16,7 @@ export class ValueKeys {
     const keyOf = (v: Value): number => {
       const known = keys.get(v);
       if (known !== undefined) return known;
-      if (v.def.kind === 'constant') return this.constant(v.def.constant);
+      if (v.def.kind === 'constant') return this.number(`constant ${this.constants.of(v.def.constant)}`);
       return this.number(`value ${producer(v)?.id ?? v.id}`);
     };
     for (const node of graph.body.nodes) {
@@ -37,23 +33,5 @@ export class ValueKeys {
     const known = this.numbers.get(text) ?? this.numbers.size;
     this.numbers.set(text, known);
     return known;
-  }
-
-  private constant(c: Constant): number {
-    const known =
-      this.constants.get(c) ?? this.number(`constant ${c.dtype} ${c.shape.join(',')} ${this.recipe(c)}`);
-    this.constants.set(c, known);
-    return known;
-  }
-
-  private recipe({ recipe }: Constant): string {
-    if (recipe.kind === 'apply')
-      return `${recipe.op} ${JSON.stringify(recipe.attrs)} ${recipe.inputs.map((c) => this.constant(c)).join(' ')} ${recipe.result}`;
-    if (recipe.kind === 'opaque') return recipe.hash;
-    const { bytes } = recipe;
-    if (bytes.length <= SMALL) return `${recipe.kind} ${bytes.join(',')}`;
-    const buffer = this.buffers.get(bytes.buffer) ?? this.buffers.size;
-    this.buffers.set(bytes.buffer, buffer);
-    return `buffer ${buffer} ${bytes.byteOffset} ${bytes.length}`;
   }
 }

@@ -3,12 +3,13 @@
 
 import type { ArtifactDraft } from '../../artifact/model.js';
 import { type CompiledLoop, type CompiledLoops, compileLoops } from '../../backend/decode/compile-loop.js';
-import type { LoopShape } from '../../backend/decode/spec.js';
+import { type LoopShape, stepGraphs } from '../../backend/decode/spec.js';
 import { type Diagnostic, unsupported, usageError, warning } from '../../base/diagnostic.js';
 import { ENGINES, type EngineName, TICKS_PER_NS } from '../../chip/target.js';
 import { decodeStream } from '../../isa/codec.js';
 import type { Executable, Program } from '../../isa/program.js';
 import { deriveStep, paddedStep } from '../../passes/decode/derive.js';
+import { exactSteps } from '../../passes/decode/exact.js';
 import type { DecodeSource, Generation, Refusal, StepProgram } from '../../passes/decode/model.js';
 import { runPasses } from '../../passes/pipeline.js';
 import { simulateTiming } from '../../sim/simulate.js';
@@ -69,7 +70,7 @@ export function prepareDecode(
     return done;
   };
   const loop = loopSpec(chosen.program, source.generation, recognised.outputs, prepare);
-  for (const graph of [loop.spec.prologue, loop.spec.step, loop.spec.finish])
+  for (const graph of [loop.spec.prologue, ...stepGraphs(loop.spec), loop.spec.finish])
     refuseHostOperators(refusedByType(graph));
   stage('passes');
   return {
@@ -91,29 +92,36 @@ interface Chosen {
   readonly warnings: readonly Diagnostic[];
 }
 
-/** One row a step where that is proven (and wanted), else all rows; a source that carries its state is a step as it is. */
+/**
+ * One row a step where that is proven (and wanted), else all rows: up to the maximum where later tokens are proven not to
+ * matter, else so many as there are tokens. A source that carries its state is a step as it is.
+ */
 function stepOf(source: DecodeSource, incremental: 'auto' | 'off'): Chosen {
   if (incremental === 'off' && source.kind === 'prefix') {
     const padded = paddedStep(source);
     if ('program' in padded) return { program: padded.program, notes: [], warnings: [] };
-    throw unprovable(padded.refusal);
+    return recomputed(exactSteps(source), padded.refusal);
   }
   const derived = deriveStep(source);
   if ('program' in derived) return { program: derived.program, notes: [], warnings: [] };
-  const { refusal } = derived;
-  const padded = derived.padded ?? (source.kind === 'prefix' ? programOf(paddedStep(source)) : undefined);
-  if (padded === undefined) throw unprovable(refusal);
+  const { refusal, padded } = derived;
+  if (padded !== undefined) return recomputed(padded, refusal);
+  if (source.kind === 'carried') throw unprovable(refusal);
+  return recomputed(exactSteps(source), refusal);
+}
+
+function recomputed(program: StepProgram | undefined, refusal: Refusal): Chosen {
+  if (program === undefined) throw unprovable(refusal);
+  const how = program.later === undefined ? '' : ', at its own number of tokens';
   const why = warning(
     'W4261',
-    `no cache of keys and values can be derived, each step recomputes all rows: ${refusalText(refusal)}`,
+    `no cache of keys and values can be derived, each step recomputes all rows${how}: ${refusalText(refusal)}`,
     refusal.node === '' ? {} : { node: refusal.node },
     'see docs/decode.md for what a decoder must be like',
   );
-  return { program: padded, notes: [`full recomputation: ${refusalText(refusal)}`], warnings: [why] };
+  return { program, notes: [`full recomputation${how}: ${refusalText(refusal)}`], warnings: [why] };
 }
 
-const programOf = (made: ReturnType<typeof paddedStep>): StepProgram | undefined =>
-  'program' in made ? made.program : undefined;
 const refusalText = (r: Refusal): string => `${r.op === '' ? '' : `${r.op}: `}${r.reason}`;
 
 function unprovable(refusal: Refusal): Error {
@@ -142,6 +150,14 @@ export function buildDecode(p: PreparedDecode, shape: LoopShape, options: LoopOp
       `--decode device-loop: the sequencers of ${target.name} do not branch`,
       {},
       'use unrolled or partitioned, or another target',
+    );
+  }
+  if (shape.kind === 'device-loop' && p.loop.spec.later !== undefined) {
+    throw unsupported(
+      'E4262',
+      `--decode device-loop needs one step for all tokens, and here each step is another program: ${p.notes.at(-1) ?? ''}`,
+      {},
+      'use unrolled, partitioned or split',
     );
   }
   const buckets = [...p.smaller, p];
@@ -201,13 +217,17 @@ function executableReport(
   options: LoopOptions,
 ): ExecutableReport {
   const { target } = options;
-  const calls = callsOf(name.slice(0, name.length - bucketSuffix(bucket).length), loop, shape);
+  const segment = program.segments[loop.segment];
+  const calls =
+    segment === undefined
+      ? 0
+      : callsOf(name.slice(0, name.length - bucketSuffix(bucket).length), loop, shape);
   const counts = {} as Record<EngineName, number>;
   let dma = 0;
   let stored = 0;
   for (const e of ENGINES) {
     const own = decodeStream(main[e]);
-    const step = decodeStream(program.segments[loop.segment]?.code[e] ?? new Uint8Array());
+    const step = decodeStream(segment?.code[e] ?? new Uint8Array());
     counts[e] = own.length + calls * step.length;
     dma += own.filter((i) => i.m === 'DMA').length + calls * step.filter((i) => i.m === 'DMA').length;
     stored += own.length + decodeStream(load[e]).length + (calls > 0 ? step.length : 0);

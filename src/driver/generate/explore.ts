@@ -27,7 +27,7 @@ export function explore(
 ): Exploration {
   const all: Measured[] = [];
   for (const p of prepared) {
-    for (const variant of applicable(options)) {
+    for (const variant of applicable(p, options)) {
       for (const residentState of variant === 'split' ? [false, true] : [false]) {
         const start = clock();
         const made = measure(p, variant, { ...request, variant, residentState }, options);

@@ -183,20 +183,17 @@ function hostSteps(loop: CompiledLoop, shape: LoopShape, suffix: string): HostPr
     }));
     return { steps: [...encode, { op: 'while', flag: 'flag', rounds }], tensors: [flag] };
   }
-  const most = loop.maxSteps;
-  if (shape.resident) {
+  const decoders = loop.executables.filter((e) => e.executable.kind === 'decoder');
+  const rounds = (before: readonly HostStep[], after: readonly HostStep[]) =>
+    decoders.map(({ executable: { name } }) => ({
+      times: loop.maxSteps / decoders.length,
+      steps: [...before, { op: 'execute' as const, executable: name }, ...after],
+    }));
+  if (shape.resident)
     return {
-      steps: [
-        ...encode,
-        {
-          op: 'while',
-          flag: 'flag',
-          rounds: [{ times: most, steps: [execute('decoder'), ...get] }],
-        },
-      ],
+      steps: [...encode, { op: 'while', flag: 'flag', rounds: rounds([], get) }],
       tensors: [flag],
     };
-  }
   const out = (name: string): string => `${name}.out`;
   const tensors = loop.carried.flatMap((c): TensorPlace[] => {
     const storage = c.dtype === 'i64' ? ({ dtype: 'i32' } as const) : { dtype: c.dtype };
@@ -210,9 +207,8 @@ function hostSteps(loop: CompiledLoop, shape: LoopShape, suffix: string): HostPr
   const back = loop.carried
     .filter((c) => c.role === 'state')
     .map((c): HostStep => ({ op: 'get', tensor: out(c.name) }));
-  const round: HostStep[] = [...send, execute('decoder'), ...back, ...get];
   return {
-    steps: [...encode, ...receive, { op: 'while', flag: 'flag', rounds: [{ times: most, steps: round }] }],
+    steps: [...encode, ...receive, { op: 'while', flag: 'flag', rounds: rounds(send, [...back, ...get]) }],
     tensors: [flag, ...tensors],
   };
 }

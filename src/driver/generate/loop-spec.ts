@@ -40,11 +40,15 @@ export function loopSpec(
     state(4 + states, { value: generation.pad }),
   ];
   const finished = firstState + states;
+  const stepOf = (graph: Graph): Graph => rewriteRows(fuseRowAttention(prepare(graph)));
   const finish = finishGraph(outputs, generation);
   return {
     spec: {
       prologue: prepare(program.prologue),
-      step: rewriteRows(fuseRowAttention(prepare(greedy.graph))),
+      step: stepOf(greedy.graph),
+      ...(program.later && {
+        later: program.later.map((step) => stepOf(greedyStep({ ...program, step }, generation).graph)),
+      }),
       params,
       flag: 5 + states,
       finish: prepare(finish.graph),

@@ -6,8 +6,8 @@ import { type Histogram, quantile, tails } from './histogram.js';
 /** What boundaries are chosen for: the mean, the 99th percentile, or W x mean + (1 - W) x p99. */
 export type Objective = 'mean' | 'p99' | number;
 
-/** Modelled ns of a decoder execution of so many steps, host and transfers included. */
-export type PartitionCost = (steps: number) => number;
+/** Modelled ns of a decoder execution of so many steps from step `start` on, host and transfers included. */
+export type PartitionCost = (steps: number, start: number) => number;
 
 /** Weight of a partition that starts after `start` tokens: the share of the objective that has to run it. */
 function weights(h: Histogram, objective: Objective): number[] {
@@ -27,13 +27,12 @@ export function bestPartitions(
   objective: Objective,
 ): number[] {
   const w = weights(h, objective);
-  const costs = Array.from({ length: maxSteps + 1 }, (_, n) => (n === 0 ? 0 : cost(n)));
   const best = new Array<number>(maxSteps + 1).fill(0);
   const cut = new Array<number>(maxSteps + 1).fill(maxSteps);
   for (let start = maxSteps - 1; start >= 0; start--) {
     best[start] = Number.POSITIVE_INFINITY;
     for (let end = maxSteps; end > start; end--) {
-      const total = (w[start] ?? 0) * (costs[end - start] ?? 0) + (best[end] ?? 0);
+      const total = (w[start] ?? 0) * cost(end - start, start) + (best[end] ?? 0);
       if (total < (best[start] ?? 0)) {
         best[start] = total;
         cut[start] = end;
@@ -55,7 +54,7 @@ export function partitionsCost(
   const w = weights(h, objective);
   return ends.reduce((sum, end, i) => {
     const start = ends[i - 1] ?? 0;
-    return sum + (w[start] ?? 0) * cost(end - start);
+    return sum + (w[start] ?? 0) * cost(end - start, start);
   }, 0);
 }
 

@@ -44,12 +44,13 @@ export interface MeasuredVariant {
 export function buildVariant(p: PreparedDecode, request: VariantRequest, options: LoopOptions): BuiltDecode {
   if (request.variant !== 'auto')
     return buildDecode(p, shapeOf(p, request.variant, request, options), options);
-  const measured = applicable(options).map((variant) => measure(p, variant, request, options));
+  const measured = applicable(p, options).map((variant) => measure(p, variant, request, options));
   return best(measured, request).built;
 }
 
-export function applicable(options: LoopOptions): Variant[] {
-  return ['split', 'unrolled', 'partitioned', ...(options.target.branches ? (['device-loop'] as const) : [])];
+export function applicable(p: PreparedDecode, options: LoopOptions): Variant[] {
+  const loops = options.target.branches && p.loop.spec.later === undefined;
+  return ['split', 'unrolled', 'partitioned', ...(loops ? (['device-loop'] as const) : [])];
 }
 
 export function best(measured: readonly MeasuredVariant[], request: VariantRequest): MeasuredVariant {
@@ -135,6 +136,7 @@ function shapeOf(
  */
 function partitionCost(p: PreparedDecode, request: VariantRequest, options: LoopOptions): PartitionCost {
   const { maxSteps } = p.generation;
+  if (p.loop.spec.later !== undefined) return eachStepCost(p, request, options);
   if (maxSteps < 8) return tableOf(p, request, options);
   const probe: LoopShape = { kind: 'partitioned', ends: [1, 3, 7, maxSteps] };
   const built = buildDecode(p, probe, options);
@@ -150,6 +152,23 @@ function partitionCost(p: PreparedDecode, request: VariantRequest, options: Loop
   const table = latencyTable(artifact, 3, roundsOf(probe), request.hostOverheadUs);
   const host = (table.ns[2] ?? 0) - (table.ns[1] ?? 0) - two;
   return (steps) => host + one + (steps - 1) * slope;
+}
+
+/** Where each step is another program: the steps by themselves, without what a second step of an execution saves. */
+function eachStepCost(p: PreparedDecode, request: VariantRequest, options: LoopOptions): PartitionCost {
+  const { maxSteps } = p.generation;
+  const all: LoopShape = { kind: 'partitioned', ends: Array.from({ length: maxSteps }, (_, t) => t + 1) };
+  const built = buildDecode(p, all, options);
+  const own = all.ends.map((end) => simulateTiming(built.program, `decoder_${end}`, options.target).ns);
+  const artifact = readArtifact(artifactBytes(built.draft), { file: p.name });
+  const table = latencyTable(artifact, Math.min(2, maxSteps), roundsOf(all), request.hostOverheadUs);
+  const host = maxSteps < 2 ? 0 : (table.ns[2] ?? 0) - (table.ns[1] ?? 0) - (own[1] ?? 0);
+  const ends = maxSteps > 2 ? [2, maxSteps] : [maxSteps];
+  const pair = buildDecode(p, { kind: 'partitioned', ends }, options);
+  const together = simulateTiming(pair.program, `decoder_${ends[0]}`, options.target).ns;
+  const saved = maxSteps < 2 ? 0 : (own[0] ?? 0) + (own[1] ?? 0) - together;
+  return (steps, start) =>
+    host + own.slice(start, start + steps).reduce((sum, ns) => sum + ns, 0) - (steps - 1) * saved;
 }
 
 /** Every size simulated, in artifacts that hold as many sizes as fit the steps. */

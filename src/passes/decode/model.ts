@@ -95,7 +95,9 @@ export interface StepProgram {
   /** Result of the prologue, i64 [N, 1], that is the first step's token; `bos` where there is none. */
   readonly firstToken?: number;
   readonly step: Graph;
-  /** Whether a step computes one row (cache) or all positions up to the maximum. */
+  /** Graphs of steps 1, 2, … where each is another one (and `step` is that of step 0). */
+  readonly later?: readonly Graph[];
+  /** Whether a step computes one row (cache) or all positions so far (`later`) or up to the maximum. */
   readonly incremental: boolean;
   /** What was proven or assumed, for the report: one sentence each. */
   readonly notes: readonly string[];

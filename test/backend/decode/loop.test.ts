@@ -14,8 +14,8 @@ import { createRandom } from '../../../src/base/random.js';
 import { fromNumbers, type HostTensor, toNumbers } from '../../../src/base/tensor.js';
 import { INF1, INF2 } from '../../../src/chip/builtin.js';
 import type { Target } from '../../../src/chip/target.js';
-import { bytesConstant } from '../../../src/ir/constant.js';
-import type { Value } from '../../../src/ir/graph.js';
+import { bytesConstant, type Constant } from '../../../src/ir/constant.js';
+import { constantOf, type Graph, type Value } from '../../../src/ir/graph.js';
 import { tensorType } from '../../../src/ir/type.js';
 import { decodeStream, encode } from '../../../src/isa/codec.js';
 import type { Program, Segment } from '../../../src/isa/program.js';
@@ -30,8 +30,8 @@ const STEPS = 6;
 /** The step after which the flag is set. */
 const LAST = 4;
 
-/** context = x W; h' = tanh(h V + context); n' = n + 1; flag: n' = LAST. */
-function spec(): LoopSpec {
+/** context = x W; h' = tanh(h V + context); n' = n + 1; flag: n' = LAST. `each`: a graph for each step, over the same weights. */
+function spec(each = false): LoopSpec {
   const random = createRandom(3);
   const weights = (b: GraphBuilder, ...shape: number[]): Value => {
     const values = Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () =>
@@ -42,19 +42,25 @@ function spec(): LoopSpec {
   const first = new GraphBuilder('prologue');
   const x = first.input('x', tensorType('f32', [4, 24]));
   const prologue = first.finish([first.one('matmul', [x, weights(first, 24, 32)])], ['context']);
-  const b = new GraphBuilder('step', 1000);
-  const context = b.input('context', tensorType('f32', [4, 32]));
-  const h = b.input('h', tensorType('f32', [4, 32]));
-  const n = b.input('n', tensorType('i32', [1]));
-  const next = b.one('tanh', [b.one('add', [b.one('matmul', [h, weights(b, 32, 32)]), context])]);
-  const count = b.one('add', [n, b.scalar('i32', 1)]);
-  const flag = b.one('cast', [b.one('eq', [count, b.scalar('i32', LAST)])], { to: 'i32' });
-  const step = b.finish([next, count, flag], ['next', 'count', 'flag']);
+  const kernel = weights(new GraphBuilder('kernel'), 32, 32);
+  const stepGraph = (firstId: number): Graph => {
+    const b = new GraphBuilder('step', firstId);
+    const context = b.input('context', tensorType('f32', [4, 32]));
+    const h = b.input('h', tensorType('f32', [4, 32]));
+    const n = b.input('n', tensorType('i32', [1]));
+    // Equal, and another object in each graph.
+    const own = b.constant({ ...(constantOf(kernel) as Constant) });
+    const next = b.one('tanh', [b.one('add', [b.one('matmul', [h, own]), context])]);
+    const count = b.one('add', [n, b.scalar('i32', 1)]);
+    const flag = b.one('cast', [b.one('eq', [count, b.scalar('i32', LAST)])], { to: 'i32' });
+    return b.finish([next, count, flag], ['next', 'count', 'flag']);
+  };
   const end = new GraphBuilder('finish', 2000);
   const finish = end.finish([end.one('neg', [end.input('state', tensorType('f32', [4, 32]))])], ['y']);
   return {
     prologue,
-    step,
+    step: stepGraph(1000),
+    ...(each && { later: Array.from({ length: STEPS - 1 }, (_, k) => stepGraph(3000 + 100 * k)) }),
     finish,
     finishParams: [1],
     flag: 2,
@@ -83,8 +89,8 @@ interface Loop {
   readonly constants: Uint8Array;
 }
 
-function loopOf(shape: LoopShape, target: Target): Loop {
-  const made = compileLoops([{ spec: spec(), shape, suffix: '' }], target, { level: 2, check: true });
+function loopOf(shape: LoopShape, target: Target, each = false): Loop {
+  const made = compileLoops([{ spec: spec(each), shape, suffix: '' }], target, { level: 2, check: true });
   const compiled = { ...made, ...(made.loops[0] as CompiledLoop) };
   const parts: Uint8Array[] = [];
   let end = 0;
@@ -185,6 +191,26 @@ describe.each(SHAPES)('%s', (_, shape, target, order, steps) => {
       expect(found.map((v) => v.rule)).toContain('race');
       expect(() => execute({ ...loop, program }, target, x, order)).toThrow(NeffcError);
     }
+  });
+});
+
+describe.each([
+  ['unrolled', { kind: 'unrolled' }, INF1, ['main']],
+  ['partitioned', { kind: 'partitioned', ends: [2, STEPS] }, INF2, ['encoder', 'decoder_2', 'decoder_6']],
+  [
+    'split',
+    { kind: 'split', resident: false },
+    INF2,
+    ['encoder', ...Array.from({ length: STEPS }, (_, k) => `decoder_${k + 1}`)],
+  ],
+] as const)('%s, each step with a graph of its own', (_, shape, target, order) => {
+  it('gives what the graphs say, and has the weights once', () => {
+    const loop = loopOf(shape, target, true);
+    expect(checkProgram(loop.program, target).violations).toEqual([]);
+    const got = execute(loop, target, x, order);
+    expect(difference(reference(x, STEPS), got, { relative: 1e-4, absolute: 1e-5 })).toBeUndefined();
+    expect(loop.compiled.constants.size).toBe(loopOf(shape, target).compiled.constants.size);
+    expect(loop.program.segments).toEqual([]);
   });
 });
 

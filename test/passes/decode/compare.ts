@@ -45,7 +45,7 @@ export function mismatch(
     const drawn = Array.from({ length: batch }, () => random.integer(0, vocabulary - 1));
     tokens.push(t === 0 && given > 0 ? column(given - 1) : drawn);
     const token = fromNumbers('i64', [batch, 1], tokens.at(-1) as number[]);
-    const [logits, ...next] = interpretGraph(program.step, [
+    const [logits, ...next] = interpretGraph(program.later?.[t - 1] ?? program.step, [
       token,
       fromNumbers('i64', [1], [t]),
       ...contexts,

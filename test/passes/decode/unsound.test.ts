@@ -4,7 +4,9 @@ import type { Value } from '../../../src/ir/graph.js';
 import { tensorType } from '../../../src/ir/type.js';
 import { GraphBuilder } from '../../../src/ops/build.js';
 import { deriveStep, paddedStep } from '../../../src/passes/decode/derive.js';
+import { exactSteps } from '../../../src/passes/decode/exact.js';
 import type { PrefixSource } from '../../../src/passes/decode/model.js';
+import { mismatch } from './compare.js';
 import { decoderOf, lastRow, lstm, Maker, transformer, WIDTH } from './made-decoders.js';
 import { generation, identityPrologue } from './real-models.js';
 
@@ -101,6 +103,15 @@ it('is said what and where', () => {
     return [name, 'program' in padded ? `${said}, but padded` : said];
   });
   expect(Object.fromEntries(reasons)).toMatchSnapshot();
+});
+
+it.each(Object.entries(CASES))('%s is recomputed at each number of tokens', (_, make) => {
+  for (const prompt of [0, 3]) {
+    const source = decoderOf(make, { steps: 4, batch: 2, prompt });
+    const program = exactSteps(source);
+    expect(program && mismatch(source, program, [0, 1, 2, 3])).toBeUndefined();
+    expect(program?.later).toHaveLength(3);
+  }
 });
 
 it('refuses a mask that is an input and grows with the tokens', () => {
