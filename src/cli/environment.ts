@@ -1,6 +1,6 @@
 // What the command line needs of the world: two streams, a clock, memory, a terminal or none. Commands take it as a value, so
 // that tests run them in process; this file alone touches the process for it. Writes are synchronous: nothing is lost at exit.
-import { writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 
 export interface Terminal {
   /** Whether standard error is a terminal: progress is shown only there. */
@@ -42,6 +42,19 @@ function writeAll(fd: number, text: string): void {
   }
 }
 
+/**
+ * The system's own count where it can be read: `maxRSS` starts, in a process that another one forked, with the peak of that one.
+ */
+function peakMemory(): number {
+  try {
+    const [, kibibytes] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    if (kibibytes !== undefined) return Number(kibibytes) * 1024;
+  } catch {
+    // No such file: another system than Linux.
+  }
+  return process.resourceUsage().maxRSS * 1024;
+}
+
 /** The environment of this process. `terminal` is found out by the main thread, since workers have no terminal. */
 export function processEnvironment(terminal: Terminal, writing?: (active: boolean) => void): Environment {
   return {
@@ -49,7 +62,7 @@ export function processEnvironment(terminal: Terminal, writing?: (active: boolea
     err: (text) => writeAll(2, text),
     terminal,
     now: () => performance.now(),
-    peakMemory: () => process.resourceUsage().maxRSS * 1024,
+    peakMemory,
     memory: () => process.memoryUsage.rss(),
     ...(writing && { writing }),
   };
