@@ -2,7 +2,7 @@
 // loaded again before each node that uses them. Pins are chosen by benefit: what is fetched per request for a byte of a partition.
 import type { Buffer, BufferDescriptor, Section, Step } from '../lower/buffer.js';
 import type { WeightGroup } from '../lower/builder.js';
-import { accessesOf } from '../schedule/accesses.js';
+import { accessesOf, exchangeAccesses } from '../schedule/accesses.js';
 
 export interface Residency {
   /** Steps of the load fragment: they fill the pins. */
@@ -138,7 +138,7 @@ function stream(
       for (const a of accessesOf(step)) {
         const steps = fills[g]?.get(a.buffer);
         if (steps === undefined || filled.has(a.buffer)) continue;
-        for (const s of steps) main.push(substitute({ ...s, origin: step.origin }, here));
+        for (const s of steps) main.push(substitute(s, here, step.origin));
         for (const [b, list] of fills[g] ?? []) {
           if (list !== steps) continue;
           filled.add(b);
@@ -171,23 +171,28 @@ function fillsByBuffer(buffers: readonly Buffer[], steps: readonly Step[]): Map<
   return fills;
 }
 
-/** The step with some buffers exchanged for others. */
-export function substitute(step: Step, by: ReadonlyMap<Buffer, Buffer>): Step {
+/** The step with some buffers exchanged for others, for the node given. */
+function substitute(step: Step, by: ReadonlyMap<Buffer, Buffer>, origin = step.origin): Step {
   const swap = <T extends { buffer: Buffer }>(x: T): T => {
     const other = by.get(x.buffer);
     return other === undefined ? x : { ...x, buffer: other };
   };
-  const fields = Object.entries(step.instruction).map(([k, v]) => [
-    k,
-    typeof v === 'object' && v !== null && 'buffer' in v ? swap(v as { buffer: Buffer }) : v,
-  ]);
+  const instruction: Record<string, unknown> = { ...step.instruction };
+  for (const key in instruction) {
+    const v = instruction[key];
+    if (typeof v === 'object' && v !== null && 'buffer' in v)
+      instruction[key] = swap(v as { buffer: Buffer });
+  }
   const descriptors = step.descriptors?.map((d): BufferDescriptor => {
     const index = d.indexBuffer === undefined ? undefined : (by.get(d.indexBuffer) ?? d.indexBuffer);
     return { ...d, src: swap(d.src), dst: swap(d.dst), ...(index && { indexBuffer: index }) };
   });
-  return {
+  const exchanged: Step = {
     ...step,
-    instruction: Object.fromEntries(fields) as Step['instruction'],
+    origin,
+    instruction: instruction as unknown as Step['instruction'],
     ...(descriptors && { descriptors }),
   };
+  exchangeAccesses(exchanged, step, by);
+  return exchanged;
 }

@@ -10,7 +10,28 @@ export interface Access {
   readonly write: boolean;
 }
 
-export function accessesOf(step: Step): Access[] {
+/** Steps are never changed, and asked for their accesses by several phases. */
+const known = new WeakMap<Step, readonly Access[]>();
+
+export function accessesOf(step: Step): readonly Access[] {
+  let accesses = known.get(step);
+  if (accesses === undefined) {
+    accesses = findAccesses(step);
+    known.set(step, accesses);
+  }
+  return accesses;
+}
+
+/** Tells that `step` does what `like` does, with some buffers exchanged for others at the same places. */
+export function exchangeAccesses(step: Step, like: Step, by: ReadonlyMap<Buffer, Buffer>): void {
+  const accesses = accessesOf(like).map((a) => {
+    const buffer = by.get(a.buffer);
+    return buffer === undefined ? a : { ...a, buffer };
+  });
+  known.set(step, accesses);
+}
+
+function findAccesses(step: Step): Access[] {
   const found: Access[] = [];
   const add = (buffer: Buffer, region: Region | undefined, write: boolean): void => {
     if (region !== undefined) found.push({ buffer, region, write });

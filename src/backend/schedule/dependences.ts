@@ -19,7 +19,7 @@ export function dependencesOf(steps: readonly Step[]): Dependences {
   const writes = new Map<Buffer, Past[]>();
   const reads = new Map<Buffer, Past[]>();
   const before: number[][] = [];
-  const accesses: Access[][] = [];
+  const accesses: (readonly Access[])[] = [];
   steps.forEach((step, i) => {
     const mine = accessesOf(step);
     const found = new Set<number>();
