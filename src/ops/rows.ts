@@ -44,7 +44,10 @@ export const ARITHMETIC_ROWS: Readonly<Record<'add' | 'sub' | 'mul' | 'div', Row
   },
   mul: (a, ia, sa, b, ib, sb, out, o, n) => {
     const result = out as NumberArray;
-    for (let i = 0; i < n; i++) result[o + i] = a[ia + i * sa]! * b[ib + i * sb]!;
+    if (sa === 1 && sb === 0) {
+      const y = b[ib]!;
+      for (let i = 0; i < n; i++) result[o + i] = a[ia + i]! * y;
+    } else for (let i = 0; i < n; i++) result[o + i] = a[ia + i * sa]! * b[ib + i * sb]!;
   },
   div: (a, ia, sa, b, ib, sb, out, o, n) => {
     const result = out as NumberArray;

@@ -52,6 +52,14 @@ const SAFE = new Set([
   'attention',
 ]);
 
+/** Largest magnitude that PE passes exactly (MACHINE 2). */
+const LARGEST = 3.38e38;
+
+function isWithinRange(numbers: ArrayLike<number>): boolean {
+  for (let i = 0; i < numbers.length; i++) if (!(Math.abs(numbers[i]!) <= LARGEST)) return false;
+  return true;
+}
+
 export function nonFiniteValues(graph: Graph): Set<Value> {
   const unsafe = new Set<Value>();
   const known = new Map<Value, boolean>();
@@ -61,10 +69,7 @@ export function nonFiniteValues(graph: Graph): Set<Value> {
     const constant = constantOf(v);
     // Weights are not searched (they are large): only what a mask or a scalar could be.
     const small = constant !== undefined && constant.shape.reduce((a, b) => a * b, 1) <= 65536;
-    const answer =
-      small &&
-      v.type.dtype.startsWith('f') &&
-      Array.from(constantNumbers(constant)).some((x) => !(Math.abs(x) <= 3.38e38));
+    const answer = small && v.type.dtype.startsWith('f') && !isWithinRange(constantNumbers(constant));
     known.set(v, answer);
     return answer;
   };
