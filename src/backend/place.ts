@@ -3,6 +3,7 @@
 import { doesNotFit } from '../base/diagnostic.js';
 import type { Target } from '../chip/target.js';
 import { allocateMemory, type FixedPlaces, type Memory, placeFixed } from './allocate/memory.js';
+import type { Effort } from './allocate/solver.js';
 import type { Buffer, Section, Step } from './lower/buffer.js';
 import { chooseResidency, type Residency, type WeightedProgram } from './plan/residency.js';
 import { dependencesOf } from './schedule/dependences.js';
@@ -65,6 +66,8 @@ export function placeProgram(
         target,
         (capacity - fixed.end) * attempt.ahead,
         WINDOWS[level] ?? 192,
+        // A long search pays only when no pins are left to give up.
+        residency.pinnedBytes > 0 ? 'brief' : 'normal',
       );
       sections.push(placed);
       if (!placed.memory.fits) {
@@ -112,10 +115,11 @@ function placeSection(
   target: Target,
   sbufBytes: number,
   window: number,
+  effort: Effort,
 ): PlacedSection {
   const deps = dependencesOf(section.steps);
   const scheduled = schedule(section.steps, deps, target, { sbufBytes, window });
-  const memory = allocateMemory(fixed, scheduled, deps.accesses, target);
+  const memory = allocateMemory(fixed, scheduled, deps.accesses, target, effort);
   const ordered = memory.fits ? withReuse(section.steps, scheduled, deps.before, memory) : [];
   return { section, fixed, schedule: scheduled, memory, ordered };
 }

@@ -5,7 +5,7 @@ import type { Buffer } from '../lower/buffer.js';
 import type { Access } from '../schedule/accesses.js';
 import type { Schedule } from '../schedule/schedule.js';
 import type { AllocBuffer } from './problem.js';
-import { allocate } from './solver.js';
+import { allocate, type Effort } from './solver.js';
 
 export interface Memory {
   readonly fits: boolean;
@@ -39,12 +39,13 @@ export function placeFixed(pinned: readonly Buffer[], residents: readonly Buffer
   return { offsets, end };
 }
 
-/** Addresses of one section's own buffers. */
+/** Addresses of one section's own buffers. @param effort of the search where heuristics do not reach the capacity */
 export function allocateMemory(
   fixed: FixedPlaces,
   scheduled: Schedule,
   accesses: readonly (readonly Access[])[],
   target: Target,
+  effort: Effort,
 ): Memory {
   const lives = lifetimes(scheduled, accesses);
   const reuse = reuseAfter(scheduled, lives);
@@ -57,7 +58,7 @@ export function allocateMemory(
     SBUF_ALIGN,
     room,
   );
-  const sbufFit = relaxed.needed === undefined ? relaxed : solve(sbuf, SBUF_ALIGN, room, 'normal');
+  const sbufFit = relaxed.needed === undefined ? relaxed : solve(sbuf, SBUF_ALIGN, room, effort);
   const dram = [...lives].filter(([b]) => b.space === 'dram' && b.variable === 'scratch');
   const dramFit = solve(dram, DRAM_ALIGN, target.dram.bytes);
   const fits = sbufFit.needed === undefined && dramFit.needed === undefined;
@@ -147,7 +148,7 @@ function solve(
   list: readonly Lived[],
   align: number,
   capacity: number,
-  effort: 'fast' | 'normal' = 'fast',
+  effort: Effort = 'fast',
 ): { offsets: number[]; height: number; needed?: number } {
   const buffers: AllocBuffer[] = list.map(([b, [first, last]], id) => ({
     id,

@@ -18,7 +18,7 @@ import { type Preorder, Search } from './search.js';
 import { sectionsOf } from './sections.js';
 import { type BufferTable, conflictsOf, countMeetings, type Lists, sharesGroup, tableOf } from './table.js';
 
-export type Effort = 'fast' | 'normal' | 'exhaustive';
+export type Effort = 'fast' | 'brief' | 'normal' | 'exhaustive';
 
 /**
  * `pairs`: above so many pairs of simultaneous buffers only sweeps are tried, since pairs cannot be listed.
@@ -26,6 +26,7 @@ export type Effort = 'fast' | 'normal' | 'exhaustive';
  */
 const LIMITS = {
   fast: { pairs: 500_000, steps: 0 },
+  brief: { pairs: 4_000_000, steps: 2e7 },
   normal: { pairs: 4_000_000, steps: 4e8 },
   exhaustive: { pairs: 16_000_000, steps: 3e10 },
 } as const satisfies Record<Effort, { pairs: number; steps: number }>;

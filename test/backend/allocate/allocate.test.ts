@@ -99,7 +99,7 @@ describe('allocate', () => {
       for (const a of buffers)
         for (const b of buffers) if (a.id < b.id) expect(conflict(a, at(a), b, at(b))).toBe(false);
     };
-    const efforts = fc.constantFrom<Effort>('fast', 'normal', 'exhaustive');
+    const efforts = fc.constantFrom<Effort>('fast', 'brief', 'normal', 'exhaustive');
     fc.assert(fc.property(anyBuffers(40, 20, 50), efforts, property), { numRuns: 300 });
   });
 
