@@ -99,17 +99,16 @@ function gatherRun<T>(source: usize, stride: i32, count: i32, out: usize): usize
 }
 
 function copyWords(source: usize, count: i32, out: usize): usize {
-  for (; count >= 4; count -= 4) {
-    v128.store(out, v128.load(source));
-    source += 16;
-    out += 16;
+  const end = out + (<usize>count << 2);
+  if (count < 4) {
+    for (; out < end; out += 4, source += 4) store<u32>(out, load<u32>(source));
+    return end;
   }
-  for (; count > 0; --count) {
-    store<u32>(out, load<u32>(source));
-    source += 4;
-    out += 4;
-  }
-  return out;
+  const last = end - 16;
+  for (; out < last; out += 16, source += 16) v128.store(out, v128.load(source));
+  // The rest, with words before it that are there already.
+  v128.store(last, v128.load(source - (out - last)));
+  return end;
 }
 
 function gather<T>(pattern: usize, source: usize, out: usize): void {
