@@ -48,6 +48,17 @@ describe.skipIf(!built)('bin/neffc.js', () => {
     expect(shell.stderr).toBe('');
   });
 
+  it.runIf(process.platform === 'linux')(
+    'tells its own peak of memory, not that of the process that starts it',
+    () => {
+      const large = Buffer.alloc(400e6, 1);
+      const { stdout } = neffc('compile', model, '-o', 'm.neff', '--json');
+      const { peak_rss_bytes } = JSON.parse(stdout) as { peak_rss_bytes: number };
+      expect(peak_rss_bytes).toBeLessThan(large.length);
+      expect(peak_rss_bytes).toBeGreaterThan(20e6);
+    },
+  );
+
   it('ends with 130 at once where it is interrupted, and leaves nothing', async () => {
     const child = spawn(
       process.execPath,
