@@ -58,9 +58,24 @@ function portsOf(args: readonly Argument[], hints: TypeHints, load: Load, file: 
     return declared(load(hints.given), (_, v) => openDims(shapeOf(v)));
   if (wanted.every(({ example }) => example !== undefined)) {
     const examples = new Map(wanted.map(({ name, example }) => [name, example as ShapedType] as const));
-    return declared(load(examples), (_, v) => openDims(shapeOf(v)));
+    const model = load(examples);
+    return declared(model, (_, v) => cacheDims(model.graph, v) ?? openDims(shapeOf(v)));
   }
   return tried(wanted, given, hints, load, file);
+}
+
+/** Dims of an input that an output is one longer than, a cache: the tokens are open, and the rows; the others are what they are. */
+function cacheDims({ body }: Graph, v: Value): Port['dims'] {
+  const shape = shapeOf(v);
+  for (const result of body.results) {
+    const after = shapeOf(result);
+    const grown = shape.flatMap((dim, axis) => (dim === after[axis] ? [] : [axis]));
+    const [axis = 0] = grown;
+    const follows = after.length === shape.length && after[axis] === (shape[axis] ?? 0) + 1;
+    if (grown.length === 1 && axis > 0 && follows && result.type.dtype === v.type.dtype)
+      return shape.map((dim, i) => (i === 0 || i === axis ? undefined : dim));
+  }
+  return undefined;
 }
 
 function byName(args: readonly Argument[], given: TypeHints['given']): ReadonlyMap<string, InputShape> {

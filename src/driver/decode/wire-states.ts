@@ -2,6 +2,7 @@
 // and what is left as context.
 import { EXIT, NeffcError } from '../../base/diagnostic.js';
 import type { Graph } from '../../ir/graph.js';
+import { buildable } from './build-source.js';
 import { findScores } from './find-ports.js';
 import { nameOf, offersOf, refuseUndecided } from './offers.js';
 import { type Offer, pairUp } from './pairing.js';
@@ -37,10 +38,12 @@ export function withStates(
   for (const [i, { port }] of open.entries()) feeds.set(port.name, { kind: 'state', index: i });
   const isStep = open.length > 0 || probed.size > 0;
   const fixed = typeof tokens.dims?.[1] === 'number' ? tokens.dims[1] : undefined;
-  const length = fixed ?? (tokens.dims?.length === 1 || isStep ? 1 : 2);
   const around: Surroundings = { context: needed.context, states: open.map(({ slot }) => slot) };
   const draft: WiredDecoder = { model: decoder, feeds, scores: '', stateOutputs: [] };
-  const graph = probeGraph(draft, { batch, tokens: length, past: isStep ? PROBE : 0 }, around);
+  const at = (length: number): Moment => ({ batch, tokens: length, past: isStep ? PROBE : 0 });
+  const one = fixed === undefined && (tokens.dims?.length === 1 || isStep || takesOne(draft, around, batch));
+  const length = fixed ?? (one ? 1 : 2);
+  const graph = probeGraph(draft, at(length), around);
   if (graph === undefined)
     throw unbound(
       open.map(({ port }) => port.name),
@@ -53,6 +56,18 @@ export function withStates(
     [...states.values()].some((out) => out.port.name === name),
   );
   return arrange(decoder, needed, open, states, scores, tokens);
+}
+
+/**
+ * Whether a decoder takes one token a row, though it does not say so: it cannot be built with two, or takes them for rows, so
+ * that it gives twice as many of something as it is given.
+ */
+function takesOne(draft: WiredDecoder, around: Surroundings, batch: number): boolean {
+  const build = (tokens: number) => buildable(() => decoderGraph(draft, { batch, tokens, past: 0 }, around));
+  const two = build(2);
+  if (two === undefined) return build(1) !== undefined;
+  const given = around.context.map(({ dtype, shape }) => `${dtype} ${shape.with(0, 2 * (shape[0] ?? 0))}`);
+  return two.body.results.some((v) => given.includes(`${v.type.dtype} ${v.type.shape}`));
 }
 
 /** The decoder's graph; nothing where inputs that were taken for states do not fit together. */

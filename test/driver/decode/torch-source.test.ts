@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fromNumbers, type HostTensor } from '../../../src/base/tensor.js';
 import { decodeGreedily } from '../../../src/driver/decode/greedy.js';
 import { recognisePair } from '../../../src/driver/decode/pair.js';
-import type { DecodeFlags } from '../../../src/driver/decode/request.js';
+import type { DecodeFlags, Port, SourceModel } from '../../../src/driver/decode/request.js';
 import { recogniseTeacher } from '../../../src/driver/decode/teacher.js';
 import { torchSource } from '../../../src/driver/decode/torch-source.js';
 import { constantOf } from '../../../src/ir/graph.js';
@@ -104,27 +104,45 @@ describe('a pair of scripted archives', () => {
   });
 });
 
-it('finds the state of a decoder that takes one token a row, and where it starts', () => {
-  const returns = (body: string) => body.replace('-> Tensor', '-> Tuple[Tensor, Tensor]');
-  const recurrent = source(
-    returns(
-      method(
-        'y: Tensor,\n    h: Tensor,\n    memory: Tensor',
-        'weight = self.weight',
-        'a = torch.softmax(torch.matmul(memory, torch.unsqueeze(h, 2)), 1)',
-        'c = torch.squeeze(torch.matmul(torch.transpose(memory, 1, 2), a), 2)',
-        'g = torch.tanh(torch.add(torch.add(torch.embedding(weight, y), h), c))',
-        'return (torch.linear(g, weight), g)',
-      ),
+const returnsTwo = (body: string) => body.replace('-> Tensor', '-> Tuple[Tensor, Tensor]');
+/** A decoder of one token a row, with a hidden state. */
+const recurrent = source(
+  returnsTwo(
+    method(
+      'y: Tensor,\n    h: Tensor,\n    memory: Tensor',
+      'weight = self.weight',
+      'a = torch.softmax(torch.matmul(memory, torch.unsqueeze(h, 2)), 1)',
+      'c = torch.squeeze(torch.matmul(torch.transpose(memory, 1, 2), a), 2)',
+      'g = torch.tanh(torch.add(torch.add(torch.embedding(weight, torch.reshape(y, [-1])), h), c))',
+      'return (torch.linear(g, weight), g)',
     ),
-  );
-  const front = source(returns(method('x: Tensor', ...ENCODER, 'return (memory, torch.mean(memory, [1]))')));
+  ),
+);
+const front = source(returnsTwo(method('x: Tensor', ...ENCODER, 'return (memory, torch.mean(memory, [1]))')));
+
+it('finds the state of a decoder that takes one token a row, and where it starts', () => {
   const { source: found, notes } = recognisePair(
     { encoder: front, decoder: recurrent },
     flags({ x: input.shape }),
   );
   expect(found).toMatchObject({ kind: 'carried', states: [{ name: 'h', start: { kind: 'prologue' } }] });
   expect(notes.join('\n')).toContain("'memory' is the encoder output 'output.0'");
+});
+
+it.each([1, 2])('finds it for %i rows where no dim of the decoder is declared', (rows) => {
+  const port = (name: string, dtype: 'i64' | 'f32', rank: number): Port => ({
+    name,
+    dtype,
+    dims: new Array<undefined>(rank).fill(undefined),
+  });
+  const open: SourceModel = {
+    file: recurrent.file,
+    graphAt: recurrent.graphAt,
+    inputs: [port('y', 'i64', 2), port('h', 'f32', 2), port('memory', 'f32', 3)],
+    outputs: [port('output.0', 'f32', 2), port('output.1', 'f32', 2)],
+  };
+  const { source: found } = recognisePair({ encoder: front, decoder: open }, flags({ x: [rows, 3, WIDTH] }));
+  expect(found).toMatchObject({ kind: 'carried', states: [{ name: 'h' }] });
 });
 
 describe('a teacher-forced archive', () => {

@@ -174,7 +174,7 @@ export class Lowering {
   /** A view of a tensor; it shares its memory. */
   view(t: TensorItem, view: View): TensorItem {
     const strides = t.strides && view.strides(t.shape, t.strides);
-    const { wrapped, assumed, ...rest } = t;
+    const { wrapped, ...rest } = t;
     return { ...rest, path: [...t.path, view], shape: view.shape, strides };
   }
 
