@@ -69,7 +69,13 @@ export function prepareDecode(
     options.onGraph?.(done);
     return done;
   };
-  const loop = loopSpec(chosen.program, source.generation, recognised.outputs, prepare);
+  const loop = loopSpec(
+    chosen.program,
+    source.generation,
+    recognised.outputs,
+    prepare,
+    options.target.peFp32,
+  );
   for (const graph of [loop.spec.prologue, ...stepGraphs(loop.spec), loop.spec.finish])
     refuseHostOperators(refusedByType(graph));
   stage('passes');

@@ -13,12 +13,13 @@ export interface PreparedLoop {
   readonly finish: FinishGraph;
 }
 
-/** `prepare` runs the passes on a graph. */
+/** `prepare` runs the passes on a graph; `peFp32`: whether the target's PE multiplies fp32. */
 export function loopSpec(
   program: StepProgram,
   generation: Generation,
   outputs: readonly OutputRule[],
   prepare: (graph: Graph) => Graph,
+  peFp32: boolean,
 ): PreparedLoop {
   const greedy = greedyStep(program, generation);
   const { contexts, states } = greedy;
@@ -40,7 +41,7 @@ export function loopSpec(
     state(4 + states, { value: generation.pad }),
   ];
   const finished = firstState + states;
-  const stepOf = (graph: Graph): Graph => rewriteRows(fuseRowAttention(prepare(graph)));
+  const stepOf = (graph: Graph): Graph => rewriteRows(fuseRowAttention(prepare(graph), peFp32));
   const finish = finishGraph(outputs, generation);
   return {
     spec: {

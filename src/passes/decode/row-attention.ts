@@ -4,9 +4,11 @@ import type { Graph, Node, Value } from '../../ir/graph.js';
 import { type Rewriter, rewriteGraph } from '../../ops/rewrite.js';
 import { scoresOf, through } from '../attention-pattern.js';
 
-/** softmax(scale * q kT + mask) v with one row of q, as attention(q, k, v, mask). */
-export function fuseRowAttention(graph: Graph): Graph {
-  return rewriteGraph(graph, (node, rw) => (node.op === 'matmul' ? attentionOf(node, rw) : undefined));
+/** softmax(scale * q kT + mask) v with one row of q, as attention(q, k, v, mask); of fp32 only where PE multiplies it. */
+export function fuseRowAttention(graph: Graph, peFp32: boolean): Graph {
+  const fits = (node: Node): boolean =>
+    node.op === 'matmul' && (peFp32 || node.inputs[1]?.type.dtype !== 'f32');
+  return rewriteGraph(graph, (node, rw) => (fits(node) ? attentionOf(node, rw) : undefined));
 }
 
 function attentionOf(node: Node, rw: Rewriter): readonly Value[] | undefined {
