@@ -12,6 +12,7 @@ import type { Join } from '../plan/joins.js';
 import type { Buffer } from './buffer.js';
 import type { Builder } from './builder.js';
 import { CHIP_TYPE } from './chip-type.js';
+import { constantForm } from './constant-form.js';
 import { hasPartitions } from './layout.js';
 import { move } from './move.js';
 import { broadcastByPe, peCarries } from './transpose.js';
@@ -245,33 +246,10 @@ export class LowerContext {
     const forms = this.pool.formsOf(constant);
     let buffer = forms.get(key);
     if (buffer === undefined) {
-      const source: Constant =
-        CHIP_TYPE[constant.dtype] === dtype && constant.dtype !== 'i64' && constant.dtype !== 'u64'
-          ? constant
-          : {
-              dtype: dtype as DType,
-              shape: constant.shape,
-              recipe: {
-                kind: 'apply',
-                op: 'cast',
-                attrs: { to: dtype, saturate: true },
-                inputs: [constant],
-                result: 0,
-              },
-            };
-      const moved = order.filter((i) => constant.shape[i] !== 1);
-      const sorted = moved.every((x, i) => i === 0 || (moved[i - 1] ?? 0) < x);
-      const form: Constant = sorted
-        ? source
-        : {
-            dtype: source.dtype,
-            shape: order.map((i) => constant.shape[i] ?? 1),
-            recipe: { kind: 'apply', op: 'transpose', attrs: { perm: order }, inputs: [source], result: 0 },
-          };
       buffer = this.b.buffer('dram', 'constant', 1, elementCount(constant.shape) * CHIP_DTYPE_BYTES[dtype], {
         variable: 'constant',
       });
-      this.pool.constants.set(buffer, form);
+      this.pool.constants.set(buffer, constantForm(constant, order, dtype));
       forms.set(key, buffer);
     }
     return buffer;
