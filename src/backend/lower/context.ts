@@ -2,7 +2,6 @@
 // layout the kernel wants, constants as packed weights, and where results go. Memory pressure is kept below a budget by
 // spilling the value whose next use is farthest (Belady), in program order.
 import { bug, unsupported } from '../../base/diagnostic.js';
-import type { DType } from '../../base/dtype.js';
 import { PARTITIONS } from '../../chip/target.js';
 import type { Constant } from '../../ir/constant.js';
 import { constantOf, type Node, type Value } from '../../ir/graph.js';
