@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import * as allocator from './lib/allocator.mjs';
 import * as compile from './lib/compile.mjs';
 import { Context } from './lib/context.mjs';
+import * as decoding from './lib/decoding.mjs';
 import * as depthwise from './lib/depthwise.mjs';
 import * as functional from './lib/functional.mjs';
 import { machineLines } from './lib/machine.mjs';
@@ -11,7 +12,7 @@ import * as throughput from './lib/throughput.mjs';
 import * as timing from './lib/timing.mjs';
 import * as traffic from './lib/traffic.mjs';
 
-const SECTIONS = { compile, functional, timing, throughput, traffic, depthwise, allocator };
+const SECTIONS = { compile, functional, timing, throughput, traffic, depthwise, decoding, allocator };
 
 const USAGE = `usage: npm run bench -- [options]
   --quick            fewer rounds

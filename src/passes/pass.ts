@@ -6,7 +6,7 @@ import type { Graph } from '../ir/graph.js';
 import type { Fact } from './facts.js';
 
 /** Folder of the pass. */
-export type Theme = 'clean' | 'control' | 'expand' | 'fuse' | 'batch' | 'precision' | 'decode' | 'dedup';
+export type Theme = 'clean' | 'control' | 'expand' | 'fuse' | 'batch' | 'precision' | 'decode';
 
 export interface Pass {
   readonly name: string;
