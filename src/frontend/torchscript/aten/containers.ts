@@ -225,6 +225,17 @@ export const CONTAINERS: Family = {
   'items(Dict self)': (_c, a) => list([...entriesOf(a)].map(([key, item]) => tuple([itemOfKey(key), item]))),
   'dict()': () => ({ kind: 'dict', entries: new Map() }),
   'dict(Dict self)': (_c, a) => ({ kind: 'dict', entries: new Map(entriesOf(a)) }),
+  'dict(t[] pairs)': (c, a) => ({
+    kind: 'dict',
+    entries: new Map(
+      itemsOf(a, 'pairs').map((pair): [ItemKey, Item] => {
+        const [key, value] = pair.kind === 'tuple' ? pair.items : [];
+        if (key === undefined || value === undefined)
+          throw badInput('E3376', `a dict is made from a ${pair.kind}, which is no pair`, c.where());
+        return [keyOf(c, key), value];
+      }),
+    ),
+  }),
   'list(t[] l)': (_c, a) => list(itemsOf(a, 'l')),
   'list(Tuple l)': (_c, a) => list(itemsOf(a, 'l')),
   'list(str l)': (_c, a) => list([...a.text('l')].map(text)),

@@ -4,7 +4,7 @@ import { constantOf, type Value } from '../../../ir/graph.js';
 import { constantNumbers } from '../../../ops/evaluate.js';
 import type { PickleValue, TorchTensor } from '../archive/value.js';
 import { archiveTensor } from '../lower/archive-tensor.js';
-import type { ObjectItem } from '../lower/items.js';
+import { type Item, isConstant, numberOf, type ObjectItem } from '../lower/items.js';
 import type { Lowering } from '../lower/lowering.js';
 import type { TensorItem } from '../lower/tensor-item.js';
 import type { Args } from './bind.js';
@@ -22,6 +22,8 @@ export interface Packed {
 export function packedOf(c: Lowering, a: Args, name: string): Packed {
   const item = a.item(name) as ObjectItem;
   const { state } = item;
+  const own = madeHere(c, item);
+  if (own !== undefined) return own;
   const short = item.class.split('.').at(-1) ?? item.class;
   const parts = state?.kind === 'tuple' || state?.kind === 'list' ? state.items : undefined;
   const packed =
@@ -34,6 +36,50 @@ export function packedOf(c: Lowering, a: Args, name: string): Packed {
   if (packed === undefined)
     throw c.refuse('E4326', `packed weights of class ${item.class} are not read in the form they have here`);
   return packed;
+}
+
+/** Weights that the program packs itself, as `__setstate__` of quantised layers does: an object with the operands for attributes. */
+const packing =
+  (kind: 'Linear' | 'Conv', transposed = false): Handler =>
+  (_c, a) => ({
+    kind: 'object',
+    class: `__torch__.torch.classes.quantized.${kind}PackedParamsBase`,
+    path: '',
+    attributes: new Map<string, Item>([
+      ['weight', a.item(kind === 'Linear' ? 'W' : 'weight')],
+      ['bias', a.item(kind === 'Linear' ? 'B' : 'bias')],
+      ...(kind === 'Linear' ? [] : CONV_SETTINGS.map((name): [string, Item] => [name, a.item(name)])),
+      ...(transposed ? ([['output_padding', a.item('output_padding')]] as const) : []),
+    ]),
+  });
+
+const CONV_SETTINGS = ['stride', 'padding', 'dilation', 'groups'];
+
+function madeHere(c: Lowering, { attributes }: ObjectItem): Packed | undefined {
+  const weight = attributes.get('weight');
+  if (weight?.kind !== 'tensor') return undefined;
+  const ints = (name: string): number[] | undefined => {
+    const item = attributes.get(name);
+    if (item === undefined) return undefined;
+    return (item.kind === 'list' ? item.items : [item]).map((x) => (isConstant(x) ? numberOf(x) : 0));
+  };
+  const bias = attributes.get('bias');
+  const [strides, padding, dilations, groups] = CONV_SETTINGS.map(ints);
+  const outputPadding = ints('output_padding');
+  return {
+    weight,
+    bias: bias?.kind === 'tensor' ? c.value(bias) : undefined,
+    ...(strides && {
+      conv: {
+        strides,
+        low: padding ?? [],
+        high: padding ?? [],
+        dilations: dilations ?? [],
+        groups: groups?.[0] ?? 1,
+        ...(outputPadding && { outputPadding }),
+      },
+    }),
+  };
 }
 
 const asTensor = (v: PickleValue | undefined): TorchTensor | undefined =>
@@ -123,4 +169,21 @@ const clampedLayer =
 export const PREPACKED: Family = {
   'linear_clamp_run(Tensor X, Object W_prepack)': clampedLayer('linear'),
   'conv2d_clamp_run(Tensor X, Object W_prepack)': clampedLayer('conv'),
+};
+
+const CONV = 'Tensor weight, Tensor? bias, int[] stride, int[] padding';
+
+/** `quantized::`. */
+export const PACKING: Family = {
+  'linear_prepack(Tensor W, Tensor? B=None)': packing('Linear'),
+  'linear_prepack_fp16(Tensor W, Tensor? B=None)': packing('Linear'),
+  ...Object.fromEntries(
+    [1, 2, 3].flatMap((n): [string, Handler][] => [
+      [`conv${n}d_prepack(${CONV}, int[] dilation, int groups)`, packing('Conv')],
+      [
+        `conv_transpose${n}d_prepack(${CONV}, int[] output_padding, int[] dilation, int groups)`,
+        packing('Conv', true),
+      ],
+    ]),
+  ),
 };

@@ -340,8 +340,6 @@ export const ON_INTEGERS: ReadonlySet<string> = new Set([
   'size',
   'dim',
   'numel',
-  'max_pool1d',
-  'max_pool2d',
   'dequantize',
   'int_repr',
   'q_scale',

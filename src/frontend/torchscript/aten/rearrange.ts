@@ -5,7 +5,7 @@ import { elementCount } from '../../../ir/type.js';
 import { list } from '../lower/items.js';
 import type { Lowering } from '../lower/lowering.js';
 import type { TensorItem } from '../lower/tensor-item.js';
-import { reshapeView, shapeOf, sliceAxis } from '../lower/views.js';
+import { permuteView, reshapeView, shapeOf, sliceAxis, sliceView } from '../lower/views.js';
 import { axesOf, axisOf } from './axes.js';
 import type { Args } from './bind.js';
 import type { Family, Handler } from './declare.js';
@@ -101,8 +101,8 @@ function flip(c: Lowering, x: Value, axes: readonly number[]): Value {
   });
 }
 
-/** Sliding windows of one axis as a new last axis: a copy, since its elements may coincide. */
-function unfoldAxis(c: Lowering, a: Args): Value {
+/** Sliding windows of one axis as a new last axis: elements may coincide, so that no write to either may be read by the other. */
+function unfoldAxis(c: Lowering, a: Args): TensorItem {
   const t = a.tensor('self');
   const axis = axisOf(c, a.number('dimension'), t.shape.length);
   const [size, step] = [a.number('size'), a.number('step')];
@@ -115,7 +115,14 @@ function unfoldAxis(c: Lowering, a: Args): Value {
   const shape = t.shape.flatMap((n, i) => (i === axis ? [count, size] : [n]));
   const rank = shape.length;
   const perm = [...Array(rank).keys()].filter((i) => i !== axis + 1);
-  return c.transpose(c.reshape(picked, shape), [...perm, axis + 1]);
+  return sharing(c, t, c.transpose(c.reshape(picked, shape), [...perm, axis + 1]));
+}
+
+/** Elements of a tensor in an arrangement that is no view here but shares memory in PyTorch: a write makes the other unreadable. */
+function sharing(c: Lowering, t: TensorItem, value: Value): TensorItem {
+  const copy = c.fresh(value, { rowMajor: false });
+  c.rival(copy.storage, t.storage);
+  return copy;
 }
 
 /** [N, C r r, H, W] to [N, C, H r, W r]. */
@@ -146,8 +153,8 @@ function channelShuffle(c: Lowering, a: Args): Value {
   return c.reshape(c.transpose(apart, [0, 2, 1, ...rest.map((_, i) => i + 3)]), t.shape);
 }
 
-/** Diagonal of two axes, as the last axis: a copy. */
-function diagonal(c: Lowering, a: Args): Value {
+/** Diagonal of two axes, as the last axis: a view. */
+function diagonal(c: Lowering, a: Args): TensorItem {
   const t = a.tensor('self');
   const rank = t.shape.length;
   const [p, q, offset] = [
@@ -162,11 +169,9 @@ function diagonal(c: Lowering, a: Args): Value {
     0,
     Math.min(offset >= 0 ? rows : rows + offset, offset >= 0 ? columns - offset : columns),
   );
-  const flat = c.reshape(c.transpose(c.value(t), [...rest, p, q]), [
-    ...rest.map((i) => t.shape[i] ?? 1),
-    rows * columns,
-  ]);
-  return sliceAxis(c.builder, flat, rest.length, size === 0 ? 0 : start, size, columns + 1);
+  const last = c.view(t, permuteView([...rest, p, q], t.shape));
+  const flat = c.view(last, reshapeView([...rest.map((i) => t.shape[i] ?? 1), rows * columns]));
+  return c.view(flat, sliceView(rest.length, size === 0 ? 0 : start, size, columns + 1, flat.shape));
 }
 
 /** Vectors spread over a grid, one axis each. */
@@ -182,7 +187,7 @@ const meshgrid: Handler = (c, a) => {
         c.value(t),
         shape.map((n, axis) => (axis === own ? n : 1)),
       );
-      return c.fresh(c.broadcast(aligned, shape));
+      return sharing(c, t, c.broadcast(aligned, shape));
     }),
   );
 };

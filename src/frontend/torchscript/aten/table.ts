@@ -11,7 +11,7 @@ import type { Family, Handler } from './declare.js';
 import { INDEXING } from './indexing.js';
 import { LINEAR } from './linear.js';
 import { NORMALIZATION } from './normalization.js';
-import { PREPACKED } from './packed.js';
+import { PACKING, PREPACKED } from './packed.js';
 import { POOLING } from './pooling.js';
 import { QUANTIZATION, QUANTIZED } from './quantized.js';
 import { REARRANGE } from './rearrange.js';
@@ -47,6 +47,7 @@ const FAMILIES: readonly (readonly [string, Family])[] = [
   ['aten', SCALARS],
   ['aten', CONTAINERS],
   ['quantized', QUANTIZED],
+  ['quantized', PACKING],
   ['prepacked', PREPACKED],
 ];
 

@@ -9,6 +9,7 @@ import type { Lowering } from './lowering.js';
 import { type Machine, malformedProgram } from './machine.js';
 import { ModuleTree } from './module-tree.js';
 import { callOperator } from './operators.js';
+import { restoredAttributes } from './set-state.js';
 import { assignTo, executeBlock } from './statements.js';
 
 export function newMachine(archive: TorchArchive, c: Lowering): Machine {
@@ -19,7 +20,7 @@ export function newMachine(archive: TorchArchive, c: Lowering): Machine {
     archive,
     library,
     c,
-    tree: new ModuleTree(c),
+    tree: new ModuleTree(c, (object, state) => restoredAttributes(m, object, state)),
     problems,
     loops: undefined,
     frames: [],

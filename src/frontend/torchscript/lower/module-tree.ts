@@ -20,13 +20,21 @@ import {
 import type { Lowering } from './lowering.js';
 import type { TensorItem } from './tensor-item.js';
 
+/** What a class makes of a saved state itself; undefined where attributes are the state. */
+export type Restore = (
+  object: Pick<ObjectItem, 'class' | 'path'>,
+  state: () => Item,
+) => ReadonlyMap<string, Item> | undefined;
+
 export class ModuleTree {
   private readonly c: Lowering;
+  private readonly restore: Restore;
   /** Objects, lists and dicts keep their identity. */
   private readonly known = new Map<PickleValue, Item>();
 
-  constructor(c: Lowering) {
+  constructor(c: Lowering, restore: Restore) {
     this.c = c;
+    this.restore = restore;
   }
 
   /** Lists, dicts, objects and tensors that the program has named so far. */
@@ -85,12 +93,15 @@ export class ModuleTree {
         return { kind: 'dict', entries };
       }
       case 'object': {
+        const own = { class: value.class, path };
+        let restored: { readonly attributes: ReadonlyMap<string, Item> | undefined } | undefined;
         const item: ObjectItem = {
           kind: 'object',
-          class: value.class,
-          path,
+          ...own,
           attributes: new Map(),
           saved: (name) => {
+            restored ??= { attributes: this.restore(own, () => this.item(value.state, path)) };
+            if (restored.attributes !== undefined) return restored.attributes.get(name);
             const x = value.attributes.get(name);
             return x && this.item(x, path === '' ? name : `${path}.${name}`);
           },

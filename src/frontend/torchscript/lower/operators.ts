@@ -5,6 +5,7 @@ import type { Value } from '../../../ir/graph.js';
 import { Args, bindArgs } from '../aten/bind.js';
 import type { Yield } from '../aten/declare.js';
 import { ON_INTEGERS } from '../aten/quantized.js';
+import { realsGrid, throughReals } from '../aten/quantized-reals.js';
 import { findOperator, type Overload } from '../aten/table.js';
 import { display, hasUnknown, type Item, int, list, NONE, text, tuple, UNKNOWN } from './items.js';
 import { type Machine, note, Raised } from './machine.js';
@@ -64,6 +65,11 @@ export function callOperator(
 ): Item {
   const special = Object.hasOwn(SPECIAL, name) ? SPECIAL[name] : undefined;
   if (special !== undefined) return special(m, args);
+  const [first] = args;
+  if (name === 'aten::add_' && first?.kind === 'list') {
+    m.operator('aten::extend', args, keywords);
+    return first;
+  }
   const found = findOperator(name);
   if (found === undefined) {
     note(
@@ -102,9 +108,13 @@ function apply(
     const bound = bindArgs(schema, { positional: args, keywords });
     if (bound === undefined) continue;
     const items = [...bound.values()];
-    if (items.some(isQuantized) && !handlesQuantized(name))
+    const run = (operands: ReadonlyMap<string, Item>): Item =>
+      wrap(m, handler(m.c, new Args(m.c, schema, operands)), [...operands.values()]);
+    const quantized = items.some(isQuantized);
+    const grid = quantized ? realsGrid(name.replace(/_$/, '')) : undefined;
+    if (quantized && grid === undefined && !handlesQuantized(name))
       throw m.c.refuse('E4325', `${name} is not supported on quantised tensors`);
-    const result = wrap(m, handler(m.c, new Args(m.c, schema, bound)), items);
+    const result = grid === undefined ? run(bound) : throughReals(m.c, grid, bound, run);
     return inPlace ? writeBack(m, name, items[0] as TensorItem, result) : result;
   }
   const kinds = [...args.map(kindText), ...[...keywords].map(([key, item]) => `${key}=${kindText(item)}`)];

@@ -5,6 +5,8 @@ import { type Machine, malformedProgram } from './machine.js';
 
 /** Numbers of a range that is known. */
 export function rangeItems(m: Machine, bounds: readonly Item[], at: SourcePoint): Item[] {
+  // What made it unknown has been noted.
+  if (bounds.some((b) => b.kind === 'unknown')) return [];
   const numbers = bounds.map((b) => {
     if (b.kind === 'int') return Number(b.value);
     if (b.kind === 'dynamic')
