@@ -1,7 +1,7 @@
 // Mutates model files and sees that each ends in a graph or a coded diagnostic, in time and in little memory:
 //   npm run fuzz -- [N] [--kind torchscript|onnx|all] [--seed S] [--from K] [--workers W] [--seconds T] [--megabytes M]
 // Case K of seed S is always the same mutation: `--seed S --from K 1` repeats a failure. The seeds of mutation are small models
-// that are made in memory (fuzz-seeds.mjs). A worker is given back after some thousand cases, so that its memory is bounded.
+// that are made in memory (fuzz-seeds.mjs). A worker's heap is limited: a case that needs more ends it, and is found by itself.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { runPool } from './pool.mjs';
@@ -57,6 +57,7 @@ async function run(items, alone) {
     workers,
     seconds: alone ? seconds : seconds + BATCH,
     workerData: { megabytes, seconds },
+    resourceLimits: { maxOldGenerationSizeMb: megabytes },
     failure: (reason) => ({ reason }),
     onResult: ({ kind, from: first, to }, { reason, ends = {}, bad = [] }) => {
       if (reason !== undefined && alone) fail(kind, first, reason);

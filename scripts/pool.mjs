@@ -4,10 +4,12 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * @param script URL of the worker: it answers each message (an item) with a message (its result)
- * @param onResult told of each result, in the order of the items
+ * @param options.script URL of the worker: it answers each message (an item) with a message (its result)
+ * @param options.resourceLimits of each thread's heap, as Node takes them
+ * @param options.onResult told of each result, in the order of the items
  */
-export async function runPool(items, { script, workers, seconds, workerData, failure, onResult }) {
+export async function runPool(items, options) {
+  const { script, workers, seconds, failure, onResult } = options;
   const results = new Map();
   let next = 0;
   let told = 0;
@@ -23,7 +25,7 @@ export async function runPool(items, { script, workers, seconds, workerData, fai
     let thread;
     while (next < items.length) {
       const index = next++;
-      thread ??= startThread(script, workerData);
+      thread ??= startThread(script, options);
       const result = await thread.ask(items[index], seconds);
       if (result.failure !== undefined) {
         await thread.worker.terminate();
@@ -36,8 +38,8 @@ export async function runPool(items, { script, workers, seconds, workerData, fai
   await Promise.all(Array.from({ length: Math.min(workers, items.length) }, lane));
 }
 
-function startThread(script, workerData) {
-  const worker = new Worker(script, { workerData });
+function startThread(script, { workerData, resourceLimits }) {
+  const worker = new Worker(script, { workerData, resourceLimits });
   let answer = () => undefined;
   worker.on('message', (value) => answer({ value }));
   worker.on('error', (error) => answer({ failure: `crash: ${error.message}` }));
