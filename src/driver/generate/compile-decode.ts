@@ -10,7 +10,14 @@ import { decodeStream } from '../../isa/codec.js';
 import type { Executable, Program } from '../../isa/program.js';
 import { deriveStep, paddedStep } from '../../passes/decode/derive.js';
 import { exactSteps } from '../../passes/decode/exact.js';
-import type { DecodeSource, Generation, Refusal, StepProgram } from '../../passes/decode/model.js';
+import { fixedStep } from '../../passes/decode/fixed-length.js';
+import type {
+  DecodeSource,
+  Generation,
+  PrefixSource,
+  Refusal,
+  StepProgram,
+} from '../../passes/decode/model.js';
 import { runPasses } from '../../passes/pipeline.js';
 import { simulateTiming } from '../../sim/simulate.js';
 import { bucketSuffix } from '../bucket-signature.js';
@@ -100,21 +107,23 @@ interface Chosen {
 
 /**
  * One row a step where that is proven (and wanted), else all rows: up to the maximum where later tokens are proven not to
- * matter, else so many as there are tokens. A source that carries its state is a step as it is.
+ * matter or the decoder is of that length anyway, else so many as there are tokens. A source that carries its state is a step as it is.
  */
 function stepOf(source: DecodeSource, incremental: 'auto' | 'off'): Chosen {
   if (incremental === 'off' && source.kind === 'prefix') {
     const padded = paddedStep(source);
     if ('program' in padded) return { program: padded.program, notes: [], warnings: [] };
-    return recomputed(exactSteps(source), padded.refusal);
+    return recomputed(allRows(source), padded.refusal);
   }
   const derived = deriveStep(source);
   if ('program' in derived) return { program: derived.program, notes: [], warnings: [] };
   const { refusal, padded } = derived;
   if (padded !== undefined) return recomputed(padded, refusal);
   if (source.kind === 'carried') throw unprovable(refusal);
-  return recomputed(exactSteps(source), refusal);
+  return recomputed(allRows(source), refusal);
 }
+
+const allRows = (source: PrefixSource): StepProgram | undefined => fixedStep(source) ?? exactSteps(source);
 
 function recomputed(program: StepProgram | undefined, refusal: Refusal): Chosen {
   if (program === undefined) throw unprovable(refusal);

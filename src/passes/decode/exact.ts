@@ -22,7 +22,7 @@ export function exactSteps(source: PrefixSource): StepProgram | undefined {
   const [step, ...later] = steps;
   if (step === undefined) return undefined;
   return {
-    ...prologueOf(source, columns),
+    ...tokenBuffer(source, columns),
     context: source.context,
     step,
     later,
@@ -59,8 +59,11 @@ function stepOf(decoder: Graph, batch: number, columns: number, length: number):
   return b.finish([logits, after], ['logits', 'tokens so far']);
 }
 
-/** The source's prologue; of a prompt the last token is the first step's, and the others begin the buffer. */
-function prologueOf(
+/**
+ * The source's prologue, and the buffer of tokens as the only state; of a prompt the last token is the first step's, and the others
+ * begin the buffer.
+ */
+export function tokenBuffer(
   source: PrefixSource,
   columns: number,
 ): Pick<StepProgram, 'prologue' | 'states' | 'firstToken'> {
