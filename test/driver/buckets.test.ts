@@ -1,6 +1,6 @@
 // Buckets: which sets of shapes the options make, which bucket a request is for, and one artifact for two widths of the fixture
 // models: its weights stored and pinned once, every bucket right.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readArtifact } from '../../src/artifact/read.js';
@@ -16,6 +16,7 @@ import { compileDecode } from '../../src/driver/generate/decode-request.js';
 import { loadModel } from '../../src/driver/load-model.js';
 import { type Image, readImage } from '../../src/driver/tensor-files/image.js';
 import { parsePreprocess, preprocess } from '../../src/driver/tensor-files/preprocess.js';
+import type { Executable } from '../../src/isa/program.js';
 import { interpretGraph } from '../../src/ops/interpret.js';
 import { loadArtifact } from '../../src/runtime/load.js';
 import { runRequest } from '../../src/runtime/request.js';
@@ -140,19 +141,15 @@ describe('two widths of an encoder', () => {
   const single = WIDTHS.map((w) => compileModel(model, { ...options, inputShapes: shapeOf(w), buckets: [] }));
 
   it('store and pin the weights once', () => {
-    validateArtifact(artifact);
-    const constants = single.map((s) => s.report.constants.unique_bytes);
-    expect(made.report.constants.unique_bytes).toBeLessThan(1.1 * Math.max(...constants));
+    expect(validateArtifact(artifact)).toEqual([]);
     const { executables } = artifact.program;
-    const pinned = executables.map((e) => e.pins.reduce((n, p) => n + p.parts * p.bytes, 0));
-    const alone = Math.max(
-      ...single.map(({ draft }) =>
-        (draft.program.executables[0]?.pins ?? []).reduce((n, p) => n + p.parts * p.bytes, 0),
-      ),
-    );
-    expect(pinned[0]).toBeGreaterThan(0.9 * alone);
-    expect(pinned[0]).toBeLessThan(1.25 * alone);
-    expect(pinned[1]).toBe(0);
+    // Of an artifact for each width they would be twice as many; some layouts depend on the width.
+    const apart = single.reduce((n, { report }) => n + report.constants.unique_bytes, 0);
+    expect(made.report.constants.unique_bytes).toBeLessThan(0.6 * apart);
+    const pinned = single.reduce((n, { draft }) => n + pinnedBytes(draft.program.executables[0]), 0);
+    expect(pinnedBytes(executables[0])).toBeLessThan(0.7 * pinned);
+    expect(pinnedBytes(executables[0])).toBeGreaterThan(0.45 * pinned);
+    expect(pinnedBytes(executables[1])).toBe(0);
     expect(made.report.executables.map((e) => [e.name, e.bucket])).toEqual([
       ['main@1x1x32x256', '1x1x32x256'],
       ['main@1x1x32x512', '1x1x32x512'],
@@ -193,9 +190,9 @@ describe.each(['split', 'unrolled', 'partitioned', 'device-loop'] as const)(
         },
         options,
       );
-      expect(report.constants.unique_bytes).toBeLessThan(4.5e6);
+      expect(report.constants.unique_bytes).toBeLessThan(1.2 * statSync(fixture('ocr_loop.onnx')).size);
       const artifact = readArtifact(artifactBytes(draft), { file: 'm.neff' });
-      validateArtifact(artifact);
+      expect(validateArtifact(artifact)).toEqual([]);
       expect(artifact.program.executables.filter((e) => e.pins.length > 0)).toHaveLength(1);
       const loaded = loadArtifact(artifact, { checks: 'always' });
       for (const [width, picture] of [
@@ -211,6 +208,10 @@ describe.each(['split', 'unrolled', 'partitioned', 'device-loop'] as const)(
     });
   },
 );
+
+function pinnedBytes(e: Executable | undefined): number {
+  return (e?.pins ?? []).reduce((n, p) => n + p.parts * p.bytes, 0);
+}
 
 function shapeOf(width: number): CompileOptions['inputShapes'] {
   return new Map([['image', { shape: [1, 1, 32, width] }]]);
