@@ -5,6 +5,7 @@ import type { Graph, Node } from '../ir/graph.js';
 import type { DmaDescriptor } from '../isa/operands.js';
 import type { Executable, Pin, Variable } from '../isa/program.js';
 import { type Addresses, type EmittedFragment, emitFragment } from './emit/emit.js';
+import { frugally } from './frugal.js';
 import type { Buffer } from './lower/buffer.js';
 import { lowerGraphs, type Port } from './lower/lower.js';
 import { type PlacedProgram, type PlacedSection, placeProgram } from './place.js';
@@ -73,10 +74,13 @@ export function compileGraphs(
     stage('plan', plan);
     return { name, graph, plan };
   });
-  const { program, graphs: lowered } = lowerGraphs(planned, target);
+  const made = frugally(target, (smaller) => {
+    const whole = lowerGraphs(planned, smaller);
+    return { ...whole, placed: placeProgram(whole.program, target, options.level, options.pins !== false) };
+  });
+  const { program, graphs: lowered, placed } = made;
   stage('lower', program);
   if (options.check === true) verifyLowered(program, target);
-  const placed = placeProgram(program, target, options.level, options.pins !== false);
   for (const section of placed.sections) {
     stage('schedule', section);
     stage('allocate', section);

@@ -20,6 +20,7 @@ import { EXPAND_AVERAGES } from './expand/averages.js';
 import { EXPAND_BYTES } from './expand/bytes.js';
 import { EXPAND_EMPTY } from './expand/empty.js';
 import { EXPAND_LARGE_ATTENTION } from './expand/large-attention.js';
+import { EXPAND_LONG_ROWS } from './expand/long-rows.js';
 import { EXPAND_VOLUMES } from './expand/volumes.js';
 import { EXPAND_WEIGHTS } from './expand/weights.js';
 import { FUSE_ACTIVATIONS } from './fuse/activations.js';
@@ -79,6 +80,7 @@ export const PIPELINE: readonly PipelineEntry[] = [
   CAST_ALL,
   CAST_RESULTS,
   CLEAN,
+  EXPAND_LONG_ROWS,
   LARGE_BATCH,
 ];
 

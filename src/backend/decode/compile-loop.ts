@@ -5,6 +5,7 @@ import type { Node } from '../../ir/graph.js';
 import type { DmaDescriptor } from '../../isa/operands.js';
 import type { Segment, Variable } from '../../isa/program.js';
 import { addressesOf, type BackendOptions, type CompiledPort, VariableTable } from '../compile.js';
+import { frugally } from '../frugal.js';
 import type { Section } from '../lower/buffer.js';
 import { Builder } from '../lower/builder.js';
 import { WeightPool } from '../lower/weight-pool.js';
@@ -60,19 +61,10 @@ export function compileLoops(
   target: Target,
   options: Pick<BackendOptions, 'level' | 'check'>,
 ): CompiledLoops {
-  const b = new Builder(target);
-  // Loops of several buckets, and steps with graphs of their own, hold equal weights as different objects.
-  const pool = new WeightPool(given.length > 1 || given.some(({ spec }) => spec.later !== undefined));
-  const origins: Node[] = [];
-  const lowered = given.map(({ spec }) => {
-    const loop = lowerLoop(spec, b, pool, origins.length);
-    origins.push(...loop.origins);
-    return loop;
+  const { b, pool, origins, lowered, names, whole, placed } = frugally(target, (smaller) => {
+    const together = lowerTogether(given, smaller);
+    return { ...together, placed: placeProgram(together.whole, target, options.level) };
   });
-  const names = given.map(({ shape }, i) => sectionsOf(shape, lowered[i]?.stepSections ?? 1));
-  const sections = lowered.flatMap((loop, i) => (names[i] ?? []).map((n) => loop.sections[n] as Section));
-  const whole = { buffers: b.buffers, weights: b.weights, sections };
-  const placed = placeProgram(whole, target, options.level);
   const table = numberVariables(
     lowered,
     pool,
@@ -117,6 +109,23 @@ export function compileLoops(
     placed,
     copies: b.copies,
   };
+}
+
+/** All loops in one program: their sections, and which of them each loop's artifact contains. */
+function lowerTogether(given: readonly LoopToCompile[], target: Target) {
+  const b = new Builder(target);
+  // Loops of several buckets, and steps with graphs of their own, hold equal weights as different objects.
+  const pool = new WeightPool(given.length > 1 || given.some(({ spec }) => spec.later !== undefined));
+  const origins: Node[] = [];
+  const lowered = given.map(({ spec }) => {
+    const loop = lowerLoop(spec, b, pool, origins.length);
+    origins.push(...loop.origins);
+    return loop;
+  });
+  const names = given.map(({ shape }, i) => sectionsOf(shape, lowered[i]?.stepSections ?? 1));
+  const sections = lowered.flatMap((loop, i) => (names[i] ?? []).map((n) => loop.sections[n] as Section));
+  const whole = { buffers: b.buffers, weights: b.weights, sections };
+  return { b, pool, origins, lowered, names, whole };
 }
 
 function carriedOf(spec: LoopSpec, { residents }: LoopSections, table: VariableTable): HostCarried[] {

@@ -101,9 +101,12 @@ function bytesOf(v: Value): number {
   return elementCount(staticShape(v.type) ?? []) * elementBytes(v.type.dtype);
 }
 
-/** Activations [N, C, …] lie with channels on partitions; few of them are laid out more densely. */
+/** Fewer channels than this are laid out more densely than with channels on partitions. */
+const FEW_CHANNELS = 8;
+
+/** Activations [N, C, …] lie with channels on partitions. */
 function partitionBytes(v: Value): number {
   const channels = staticShape(v.type)?.[1] ?? 1;
-  const rows = channels * 2 >= PARTITIONS ? Math.ceil(channels / PARTITIONS) * PARTITIONS : PARTITIONS;
-  return channels * 2 >= PARTITIONS ? (bytesOf(v) / channels) * (rows / PARTITIONS) : bytesOf(v) / PARTITIONS;
+  if (channels < FEW_CHANNELS) return bytesOf(v) / PARTITIONS;
+  return (bytesOf(v) / channels) * Math.ceil(channels / PARTITIONS);
 }

@@ -1,5 +1,6 @@
 // Which values of a graph hold one independent piece an image: their first axis is the batch, and image i of each comes from
 // image i of what it is made of. Operators that are not in the table end the chain; being left out costs speed, never truth.
+import type { Attrs } from '../../ir/constant.js';
 import type { Graph, Node, Value } from '../../ir/graph.js';
 import { declarationOf } from '../../ops/table.js';
 import { dimsOf } from '../match.js';
@@ -29,6 +30,13 @@ const pointwise: Rule = (node, cut) => {
 
 const everyOperandCut: Rule = (node, cut) => node.inputs.every(cut);
 
+const reduction: Rule = (node, cut) =>
+  everyOperandCut(node, cut) && !(node.attrs.axes as readonly number[]).includes(0);
+
+/** Scales and biases belong to all images. */
+const alongAxis: Rule = (node, cut) =>
+  Number(node.attrs.axis) > 0 && cut(node.inputs[0] as Value) && node.inputs.slice(1).every((v) => !cut(v));
+
 const RULES: Readonly<Record<string, Rule>> = {
   conv: window,
   conv_transpose: window,
@@ -39,9 +47,24 @@ const RULES: Readonly<Record<string, Rule>> = {
   pad: (node, cut) =>
     everyOperandCut(node, cut) &&
     [node.attrs.low, node.attrs.high].every((ends) => (ends as readonly number[])[0] === 0),
-  reduce_mean: (node, cut) =>
-    everyOperandCut(node, cut) && !(node.attrs.axes as readonly number[]).includes(0),
+  reduce_sum: reduction,
+  reduce_mean: reduction,
+  reduce_max: reduction,
+  reduce_min: reduction,
+  softmax: alongAxis,
+  log_softmax: alongAxis,
+  layer_norm: alongAxis,
+  rms_norm: alongAxis,
+  reshape: (node, cut) =>
+    everyOperandCut(node, cut) && dimsOf(node.inputs[0])?.[0] === dimsOf(node.outputs[0])?.[0],
 };
+
+/** The attributes with the size of the batch replaced, for a part of `images`. */
+export function attrsOfPart(node: Node, images: number): Attrs {
+  if (node.op !== 'reshape') return node.attrs;
+  const shape = (node.attrs.shape as readonly number[]).map((n, i) => (i === 0 ? images : n));
+  return { ...node.attrs, shape };
+}
 
 function ruleOf(op: string): Rule | undefined {
   return RULES[op] ?? (declarationOf(op).family === 'elementwise' ? pointwise : undefined);

@@ -6,7 +6,7 @@ import { highestId } from '../../ops/rewrite.js';
 import { dimsOf } from '../match.js';
 import type { Pass, PassContext } from '../pass.js';
 import { type BatchCut, bestBatchCut } from './batch-cut.js';
-import { batchWiseNodes } from './batch-wise.js';
+import { attrsOfPart, batchWiseNodes } from './batch-wise.js';
 
 /** Images in a batch: the first axis of the first input that has one of more than one element. */
 function batchOf(graph: Graph): number {
@@ -107,7 +107,7 @@ class Copy {
     this.b.origin = node.origins;
     const operands = node.inputs.map((v) => this.part(v));
     const names = node.outputs.map((v) => v.name);
-    const outputs = this.b.node(node.op, operands, node.attrs, { names });
+    const outputs = this.b.node(node.op, operands, attrsOfPart(node, this.images), { names });
     for (const [i, v] of node.outputs.entries()) this.parts.set(v, outputs[i] as Value);
   }
 

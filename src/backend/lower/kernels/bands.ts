@@ -76,14 +76,14 @@ export function inBands(c: LowerContext, node: Node, w: Window, work: (band: Ban
 }
 
 /** First input row that output rows [o, o + rows) need, and the row behind the last; at least one row. */
-function inputRows(w: Window, o: number, rows: number): [number, number] {
+export function inputRows(w: Window, o: number, rows: number): [number, number] {
   const first = Math.min(w.in.h - 1, Math.max(0, o * w.stride.h - w.low.h));
   const last = (o + rows - 1) * w.stride.h - w.low.h + (w.kernel.h - 1) * w.dilation.h;
   return [first, Math.max(first + 1, Math.min(w.in.h, last + 1))];
 }
 
 /** Output rows of an image whose padded input rows stay within the share of copies; whole PSUM tiles of rows where one holds several. */
-function rowsAtOnce(c: LowerContext, w: Window, elementBytes: number): number {
+export function rowsAtOnce(c: LowerContext, w: Window, elementBytes: number): number {
   const row = (w.in.w + 2 * w.low.w) * Math.ceil(w.in.c / 128) * elementBytes * w.stride.h;
   const rows = Math.max(1, Math.floor((c.b.target.sbufPartitionBytes * COPY_SHARE) / row));
   if (rows >= w.out.h) return w.out.h;
@@ -98,7 +98,8 @@ function imagesAtOnce(c: LowerContext, w: Window): number {
   return Math.max(1, Math.floor(limit / plane));
 }
 
-function onChip(c: LowerContext, x: Value, piece: View): View {
+/** A piece of a value with channels on partitions: itself where it lies so, else loaded. */
+export function onChip(c: LowerContext, x: Value, piece: View): View {
   if (hasPartitions(piece, [1])) return piece;
   const loaded = c.b.sbuf(x.name, c.dtype(x), viewShape(piece), [1]);
   move(c.b, loaded, piece, c.mayCrossPe(x));

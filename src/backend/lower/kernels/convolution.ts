@@ -150,7 +150,7 @@ function accumulate(c: LowerContext, packed: Packed, weights: Stationary, psum: 
 }
 
 /** Weights of one node, by how taps are grouped: bands of a node share what is loaded. */
-class WeightCache {
+export class WeightCache {
   private readonly known = new Map<string, Stationary>();
 
   get(groups: readonly (readonly number[])[], make: () => Stationary): Stationary {

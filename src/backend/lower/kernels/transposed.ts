@@ -3,10 +3,12 @@
 import { unsupported } from '../../../base/diagnostic.js';
 import type { Attrs, Constant } from '../../../ir/constant.js';
 import { constantOf, type Node, type Value } from '../../../ir/graph.js';
+import { CHIP_DTYPE_BYTES } from '../../../isa/operands.js';
 import type { LowerContext } from '../context.js';
 import type { Kernel } from '../kernel.js';
-import { sliceView, type View } from '../view.js';
-import { convolve } from './convolution.js';
+import { sliceView, type View, viewShape } from '../view.js';
+import { inputRows, onChip, rowsAtOnce } from './bands.js';
+import { convolve, WeightCache } from './convolution.js';
 import { fill } from './shape.js';
 import { flatPlanes, type Pair, type Window, windowOf } from './window.js';
 
@@ -52,7 +54,9 @@ const convTranspose: Kernel = (c, node) => {
       : weights.shape;
   const w = windowOf(c, { ...node, attrs: { ...node.attrs, kernel: weights.shape.slice(2) } });
   const planes = reshaped(weights, shape);
-  const input = flatPlanes(c.fetch(x, [1]), w.in);
+  const whole =
+    c.places(x).some((p) => p.space === 'sbuf') || c.bytesPerPartition(x, [1]) <= c.budget() * 0.5;
+  const input = flatPlanes(whole ? c.fetch(x, [1]) : c.place(x), w.in);
   const fits = c.fits(out, [1]);
   const home = flatPlanes(fits ? c.result(out, [1]) : c.resultInDram(out), w.out);
   for (let ph = 0; ph < Math.min(w.stride.h, w.out.h); ph++) {
@@ -82,10 +86,11 @@ function onePhase(
     [w.out.n, w.out.c, h.count, v.count],
     [1, 1, w.stride.h, w.stride.w],
   );
-  const made = fits ? place : c.b.sbuf('phase', home.dtype, [w.out.n, w.out.c, h.count, v.count], [1]);
   if (h.taps.length === 0 || v.taps.length === 0) {
+    const made = fits ? place : c.b.sbuf('phase', home.dtype, viewShape(place), [1]);
     if (node.attrs.bias !== true) fill(c, made, 0);
     else emptyPhase(c, node, w, made);
+    if (!fits) c.b.dma(place, made);
   } else {
     const plane: Window = {
       ...w,
@@ -96,15 +101,36 @@ function onePhase(
       low: { h: h.low, w: v.low },
       depthwise: false,
     };
-    convolve(c, node, phaseWeights(weights, w, h.taps, v.taps), plane, {
-      input,
-      inRow: 0,
-      out: made,
-      outRow: 0,
-      image: 0,
-    });
+    planeInBands(c, node, phaseWeights(weights, w, h.taps, v.taps), plane, input, place);
   }
-  if (!fits) c.b.dma(place, made);
+}
+
+/** The convolution of one phase, image by image in bands of rows where it is large. */
+function planeInBands(
+  c: LowerContext,
+  node: Node,
+  weights: Constant,
+  plane: Window,
+  input: View,
+  place: View,
+): void {
+  const x = node.inputs[0] as Value;
+  const rows = rowsAtOnce(c, plane, CHIP_DTYPE_BYTES[c.dtype(x)]);
+  const onlyBand = rows >= plane.out.h && input.space === 'sbuf' && place.space === 'sbuf';
+  const images = onlyBand ? plane.out.n : 1;
+  const cache = new WeightCache();
+  for (let n = 0; n < plane.out.n; n += images) {
+    for (let o = 0; o < plane.out.h; o += rows) {
+      const high = Math.min(rows, plane.out.h - o);
+      const [first, end] = inputRows(plane, o, high);
+      const piece = sliceView(input, [n, 0, first, 0], [images, plane.in.c, end - first, plane.in.w]);
+      const target = sliceView(place, [n, 0, o, 0], [images, plane.out.c, high, plane.out.w]);
+      const made = place.space === 'sbuf' ? target : c.b.sbuf('phase', place.dtype, viewShape(target), [1]);
+      const band = { input: onChip(c, x, piece), inRow: first, out: made, outRow: o, image: n };
+      convolve(c, node, weights, plane, band, cache);
+      if (made !== target) c.b.dma(target, made);
+    }
+  }
 }
 
 /** Outputs that no tap reaches are the bias alone. */
