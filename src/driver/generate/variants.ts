@@ -134,7 +134,11 @@ function shapeOf(
  * What an execution of K steps costs, host included. Steps are calls of one segment, so from the second on each adds the same:
  * that is checked on four sizes, and only where it fails is every size simulated.
  */
-function partitionCost(p: PreparedDecode, request: VariantRequest, options: LoopOptions): PartitionCost {
+export function partitionCost(
+  p: PreparedDecode,
+  request: VariantRequest,
+  options: LoopOptions,
+): PartitionCost {
   const { maxSteps } = p.generation;
   if (p.loop.spec.later !== undefined) return eachStepCost(p, request, options);
   if (maxSteps < 8) return tableOf(p, request, options);
@@ -171,17 +175,23 @@ function eachStepCost(p: PreparedDecode, request: VariantRequest, options: LoopO
     host + own.slice(start, start + steps).reduce((sum, ns) => sum + ns, 0) - (steps - 1) * saved;
 }
 
-/** Every size simulated, in artifacts that hold as many sizes as fit the steps. */
+/** Every size simulated as the first of two partitions. */
 function tableOf(p: PreparedDecode, request: VariantRequest, options: LoopOptions): PartitionCost {
   const { maxSteps } = p.generation;
-  const costs = new Map<number, number>();
-  for (let steps = 1; steps <= maxSteps; steps++) {
-    const ends = steps === maxSteps ? [maxSteps] : [steps, maxSteps];
-    const built = buildDecode(p, { kind: 'partitioned', ends }, options);
+  const latencies = (...ends: readonly number[]): readonly number[] => {
+    const shape: LoopShape = { kind: 'partitioned', ends };
+    const built = buildDecode(p, shape, options);
     const artifact = readArtifact(artifactBytes(built.draft), { file: p.name });
-    const table = latencyTable(artifact, steps, () => 1, request.hostOverheadUs);
-    const encoder = simulateTiming(built.program, `encoder${bucketSuffix(p.bucket)}`, options.target).ns;
-    costs.set(steps, (table.ns[steps] ?? 0) - encoder);
-  }
-  return (steps) => costs.get(steps) ?? Number.POSITIVE_INFINITY;
+    return latencyTable(artifact, maxSteps, roundsOf(shape), request.hostOverheadUs).ns;
+  };
+  // There is one way to cut one step.
+  if (maxSteps === 1) return () => 0;
+  const firsts = Array.from({ length: maxSteps }, (_, i) =>
+    latencies(...(i + 1 < maxSteps ? [i + 1, maxSteps] : [maxSteps])),
+  );
+  // The second partition of this one has one step: what is left of a request is the encoder's, its inputs and host included.
+  const two = firsts[maxSteps - 2] ?? [];
+  const one = (two[maxSteps] ?? 0) - (two[1] ?? 0);
+  const encoder = (firsts[0]?.[1] ?? 0) - one;
+  return (steps) => (firsts[steps - 1]?.[1] ?? Number.POSITIVE_INFINITY) - encoder;
 }
