@@ -84,6 +84,7 @@ export function addDecodeOptions(command: Command): void {
     ),
     option('--batch <n>', 'rows decoded together', integerOption('--batch', 1, 65536)),
     option('--resident-state', 'keep the state on the chip between steps'),
+    option('--output-logits', 'add the scores of every step to the outputs, to compare numbers'),
   ];
   for (const one of options) command.addOption(one);
 }
@@ -137,6 +138,7 @@ export function decodeRequest(
           : Number(v.objective),
     incremental: (v.incremental as 'auto' | 'off' | undefined) ?? 'auto',
     residentState: values.residentState === true,
+    outputLogits: values.outputLogits === true,
   };
 }
 

@@ -42,6 +42,13 @@ export type LoopOptions = Pick<
   | 'buckets'
 >;
 
+/** What is asked of the step. */
+export interface StepWishes {
+  readonly incremental: 'auto' | 'off';
+  /** Whether the outputs get the scores of each step, to compare numbers and not only tokens. */
+  readonly outputLogits?: boolean;
+}
+
 /** A recognised model with its step, ready to be built in any shape. */
 export interface PreparedDecode {
   readonly name: string;
@@ -62,7 +69,7 @@ export interface PreparedDecode {
 export function prepareDecode(
   name: string,
   recognised: RecognisedDecode,
-  incremental: 'auto' | 'off',
+  { incremental, outputLogits }: StepWishes,
   options: LoopOptions,
 ): PreparedDecode {
   const stage = options.onStage ?? (() => undefined);
@@ -76,13 +83,10 @@ export function prepareDecode(
     options.onGraph?.(done);
     return done;
   };
-  const loop = loopSpec(
-    chosen.program,
-    source.generation,
-    recognised.outputs,
-    prepare,
-    options.target.peFp32,
-  );
+  const loop = loopSpec(chosen.program, source.generation, recognised.outputs, prepare, {
+    peFp32: options.target.peFp32,
+    keepLogits: outputLogits === true,
+  });
   for (const graph of [loop.spec.prologue, ...stepGraphs(loop.spec), loop.spec.finish])
     refuseHostOperators(refusedByType(graph));
   stage('passes');

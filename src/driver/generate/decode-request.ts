@@ -5,12 +5,18 @@ import { basename } from 'node:path';
 import { badInput, usageError } from '../../base/diagnostic.js';
 import { type RecogniseRequest, recognise } from '../decode/recognise.js';
 import type { DecodeFlags, RecognisedDecode } from '../decode/request.js';
-import { type BuiltDecode, type LoopOptions, type PreparedDecode, prepareDecode } from './compile-decode.js';
+import {
+  type BuiltDecode,
+  type LoopOptions,
+  type PreparedDecode,
+  prepareDecode,
+  type StepWishes,
+} from './compile-decode.js';
 import { type Histogram, parseHistogram, uniformHistogram } from './histogram.js';
 import type { Objective } from './partitions.js';
 import { buildVariant, type Variant, type VariantRequest } from './variants.js';
 
-export interface DecodeRequest {
+export interface DecodeRequest extends StepWishes {
   readonly files: RecogniseRequest;
   readonly flags: DecodeFlags;
   readonly variant: Variant | 'auto';
@@ -18,7 +24,6 @@ export interface DecodeRequest {
   /** JSON file with a histogram. */
   readonly lengths?: string;
   readonly objective: Objective;
-  readonly incremental: 'auto' | 'off';
   readonly residentState: boolean;
   readonly hostOverheadUs?: number;
 }
@@ -30,9 +35,7 @@ export function compileDecode(request: DecodeRequest, options: LoopOptions): Bui
 
 export function prepare(request: DecodeRequest, options: LoopOptions): PreparedDecode {
   const name = nameOf(request.files);
-  return bucketed(recogniseAll(request, options), (r) =>
-    prepareDecode(name, r, request.incremental, options),
-  );
+  return bucketed(recogniseAll(request, options), (r) => prepareDecode(name, r, request, options));
 }
 
 interface RecognisedBucket {
@@ -109,8 +112,8 @@ function nameOf(files: RecogniseRequest): string {
 export function prepareBoth(request: DecodeRequest, options: LoopOptions): PreparedDecode[] {
   const all = recogniseAll(request, options);
   const name = nameOf(request.files);
-  const cached = bucketed(all, (r) => prepareDecode(name, r, 'auto', options));
+  const cached = bucketed(all, (r) => prepareDecode(name, r, { ...request, incremental: 'auto' }, options));
   // A source that carries its own state is never recomputed; one whose cache is refused is there once already.
   if (cached.recognised.source.kind === 'carried' || !cached.incremental) return [cached];
-  return [bucketed(all, (r) => prepareDecode(name, r, 'off', options)), cached];
+  return [bucketed(all, (r) => prepareDecode(name, r, { ...request, incremental: 'off' }, options)), cached];
 }

@@ -4,7 +4,7 @@ import { unsupported } from '../../base/diagnostic.js';
 import { fromNumbers } from '../../base/tensor.js';
 import { bytesConstant } from '../../ir/constant.js';
 import type { Graph, Value } from '../../ir/graph.js';
-import { tensorType } from '../../ir/type.js';
+import { type TensorType, tensorType } from '../../ir/type.js';
 import { GraphBuilder } from '../../ops/build.js';
 import type { Generation } from '../../passes/decode/model.js';
 import type { OutputRule } from '../decode/request.js';
@@ -18,7 +18,10 @@ export interface CroppedOutput {
 }
 
 export interface FinishGraph {
-  /** params [finished i32 [N], length i32 [N], tokens i32 [N, T]]; results the outputs, then the counts that crops name. */
+  /**
+   * params [finished i32 [N], length i32 [N], tokens i32 [N, T]], then the buffer of logits [N, T, V] where it is kept; results
+   * the outputs and the counts that crops name, at last the logits.
+   */
   readonly graph: Graph;
   readonly cropped: readonly CroppedOutput[];
 }
@@ -33,12 +36,17 @@ interface Rows {
   readonly generation: Generation;
 }
 
-export function finishGraph(rules: readonly OutputRule[], generation: Generation): FinishGraph {
+export function finishGraph(
+  rules: readonly OutputRule[],
+  generation: Generation,
+  logits?: TensorType,
+): FinishGraph {
   const { batch, maxSteps } = generation;
   const b = new GraphBuilder('finish');
   const finished = b.input('finished', tensorType('i32', [batch]));
   const length = b.input('length', tensorType('i32', [batch]));
   const tokens = b.input('tokens', tensorType('i32', [batch, maxSteps]));
+  const kept = logits && b.input('logits', logits);
   const steps = b.one('reduce_max', [length], { axes: [0], keep: true });
   const rows: Rows = { b, finished, length, tokens, steps, generation };
   const results: Value[] = [];
@@ -54,7 +62,16 @@ export function finishGraph(rules: readonly OutputRule[], generation: Generation
     names.push(by);
     cropped.push({ output: rule.name, axis: made.crop.axis, by });
   }
+  if (kept !== undefined) {
+    results.push(kept);
+    names.push(freeName('logits', names));
+  }
   return { graph: b.finish(results, names), cropped };
+}
+
+/** The name, with as many underscores as make it another one than those of the source's outputs. */
+function freeName(name: string, taken: readonly string[]): string {
+  return taken.includes(name) ? freeName(`${name}_`, taken) : name;
 }
 
 interface Made {

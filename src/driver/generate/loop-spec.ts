@@ -13,16 +13,22 @@ export interface PreparedLoop {
   readonly finish: FinishGraph;
 }
 
-/** `prepare` runs the passes on a graph; `peFp32`: whether the target's PE multiplies fp32. */
+/** `peFp32`: whether the target's PE multiplies fp32; `keepLogits`: the outputs get the scores of each step. */
+export interface LoopChoices {
+  readonly peFp32: boolean;
+  readonly keepLogits?: boolean;
+}
+
+/** `prepare` runs the passes on a graph. */
 export function loopSpec(
   program: StepProgram,
   generation: Generation,
   outputs: readonly OutputRule[],
   prepare: (graph: Graph) => Graph,
-  peFp32: boolean,
+  { peFp32, keepLogits = false }: LoopChoices,
 ): PreparedLoop {
-  const greedy = greedyStep(program, generation);
-  const { contexts, states } = greedy;
+  const greedy = greedyStep(program, generation, keepLogits);
+  const { contexts, states, logits } = greedy;
   const firstState = 2 + contexts;
   const state = (next: number, start: Extract<StepParam, { role: 'state' }>['start']): StepParam => ({
     role: 'state',
@@ -39,21 +45,24 @@ export function loopSpec(
     state(2 + states, { value: 0 }),
     state(3 + states, { value: 0 }),
     state(4 + states, { value: generation.pad }),
+    ...(logits === undefined ? [] : [state(5 + states, { value: 0 })]),
   ];
   const finished = firstState + states;
   const stepOf = (graph: Graph): Graph => rewriteRows(fuseRowAttention(prepare(graph), peFp32));
-  const finish = finishGraph(outputs, generation);
+  const finish = finishGraph(outputs, generation, logits);
   return {
     spec: {
       prologue: prepare(program.prologue),
       step: stepOf(greedy.graph),
       ...(program.later && {
-        later: program.later.map((step) => stepOf(greedyStep({ ...program, step }, generation).graph)),
+        later: program.later.map((step) =>
+          stepOf(greedyStep({ ...program, step }, generation, keepLogits).graph),
+        ),
       }),
       params,
-      flag: 5 + states,
+      flag: greedy.graph.body.results.length - 1,
       finish: prepare(finish.graph),
-      finishParams: [finished, finished + 1, finished + 2],
+      finishParams: finish.graph.body.params.map((_, i) => finished + i),
       maxSteps: generation.maxSteps,
     },
     finish,

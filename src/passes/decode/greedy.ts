@@ -2,8 +2,9 @@
 // tokens, all in core operators, so that nothing but a flag need reach the host between steps.
 import { fromNumbers } from '../../base/tensor.js';
 import { bytesConstant } from '../../ir/constant.js';
+import type { Dim } from '../../ir/dim.js';
 import type { Graph, Value } from '../../ir/graph.js';
-import { tensorType } from '../../ir/type.js';
+import { type TensorType, tensorType } from '../../ir/type.js';
 import { GraphBuilder } from '../../ops/build.js';
 import type { Generation, StepProgram } from './model.js';
 import { copyValues } from './prologue.js';
@@ -12,16 +13,19 @@ export interface GreedyStep {
   /**
    * params [token i64 [N, 1], position i64 [1], ...context, ...states, finished i32 [N], length i32 [N], tokens i32 [N, T]];
    * results [token, position, ...states, finished, length, tokens, flag i32 [1]]: those after the step, the flag 1 where all
-   * rows are finished. Finished and length start as zeros, tokens as `pad`, token as `bos`, position as 0.
+   * rows are finished. Finished and length start as zeros, tokens as `pad`, token as `bos`, position as 0. Where logits are
+   * kept, a buffer of them [N, T, V] that starts as zeros follows the tokens in both.
    */
   readonly graph: Graph;
   /** How many contexts and states stand between position and finished. */
   readonly contexts: number;
   readonly states: number;
+  /** Type of the buffer of logits, where they are kept. */
+  readonly logits?: TensorType;
 }
 
-/** The step with selection on the chip. */
-export function greedyStep(program: StepProgram, generation: Generation): GreedyStep {
+/** The step with selection on the chip. `keepLogits`: the scores of each step, before anything is suppressed, are kept. */
+export function greedyStep(program: StepProgram, generation: Generation, keepLogits = false): GreedyStep {
   const { batch, maxSteps } = generation;
   const { body } = program.step;
   const b = new GraphBuilder('greedy');
@@ -30,12 +34,18 @@ export function greedyStep(program: StepProgram, generation: Generation): Greedy
     b.input(name, tensorType('i32', [batch])),
   ) as [Value, Value];
   const tokens = b.input('tokens', tensorType('i32', [batch, maxSteps]));
+  const scores = body.results[0]?.type as TensorType;
+  const kept = keepLogits
+    ? b.input('logits', tensorType(scores.dtype, [batch, maxSteps, scores.shape[1] as Dim]))
+    : undefined;
   const given = new Map(body.params.map((v, i) => [v, params[i] as Value] as const));
   const [logits, ...states] = copyValues(b, body.results, given) as [Value, ...Value[]];
   b.origin = [];
   const position = params[1] as Value;
   const chosen = choose(b, logits, position, generation);
-  const after = advance(b, { chosen, position, finished, length, tokens }, generation);
+  const here = stepMask(b, position, maxSteps);
+  const after = advance(b, { chosen, position, finished, length, tokens, here }, generation);
+  const rows = kept && [keepRow(b, kept, logits, here)];
   const results = [
     after.token,
     after.position,
@@ -43,6 +53,7 @@ export function greedyStep(program: StepProgram, generation: Generation): Greedy
     after.finished,
     after.length,
     after.tokens,
+    ...(rows ?? []),
     after.flag,
   ];
   const names = [
@@ -52,9 +63,15 @@ export function greedyStep(program: StepProgram, generation: Generation): Greedy
     'finished',
     'length',
     'tokens',
+    ...(kept === undefined ? [] : ['logits']),
     'flag',
   ];
-  return { graph: b.finish(results, names), contexts: program.context.length, states: program.states.length };
+  return {
+    graph: b.finish(results, names),
+    contexts: program.context.length,
+    states: program.states.length,
+    ...(kept !== undefined && { logits: kept.type }),
+  };
 }
 
 /** i32 [N]: the best token that may be chosen at this step. */
@@ -88,28 +105,40 @@ function constantFrom(dtype: 'bool' | 'i32', shape: readonly number[], values: r
   return bytesConstant(dtype, shape, fromNumbers(dtype, shape, values).data);
 }
 
+/** bool [1, T]: true at this step. */
+function stepMask(b: GraphBuilder, position: Value, maxSteps: number): Value {
+  return b.one('eq', [b.one('iota', [], { shape: [1, maxSteps], axis: 1, dtype: 'i64' }), position]);
+}
+
+/** The buffer [N, T, V] with these scores [N, V] as the row of this step. */
+function keepRow(b: GraphBuilder, buffer: Value, scores: Value, here: Value): Value {
+  const [batch, maxSteps, vocabulary] = buffer.type.shape as [number, number, number];
+  const row = b.one('reshape', [scores], { shape: [batch, 1, vocabulary] });
+  return b.one('where', [b.one('reshape', [here], { shape: [1, maxSteps, 1] }), row, buffer]);
+}
+
 interface Progress {
   readonly chosen: Value;
   readonly position: Value;
   readonly finished: Value;
   readonly length: Value;
   readonly tokens: Value;
+  readonly here: Value;
 }
 
 /** What a chosen token makes of the counters; rows that were finished before get padding. */
-function advance(b: GraphBuilder, p: Progress, { batch, eos, pad, maxSteps }: Generation) {
+function advance(b: GraphBuilder, p: Progress, { batch, eos, pad }: Generation) {
   const done = b.one('ne', [p.finished, int(b, 0)]);
   const next = b.one('where', [done, int(b, pad), p.chosen]);
   const ends = eos.map((token) => b.one('eq', [next, int(b, token)]));
   const ended = ends.reduce((any, end) => b.one('or', [any, end]), done);
   const finished = b.one('cast', [ended], { to: 'i32' });
-  const here = b.one('eq', [b.one('iota', [], { shape: [1, maxSteps], axis: 1, dtype: 'i64' }), p.position]);
   return {
     token: b.one('cast', [b.one('reshape', [next], { shape: [batch, 1] })], { to: 'i64' }),
     position: b.one('add', [p.position, b.ints([1])]),
     finished,
     length: b.one('add', [p.length, b.one('sub', [int(b, 1), p.finished])]),
-    tokens: b.one('where', [here, b.one('reshape', [next], { shape: [batch, 1] }), p.tokens]),
+    tokens: b.one('where', [p.here, b.one('reshape', [next], { shape: [batch, 1] }), p.tokens]),
     flag: b.one('reduce_min', [finished], { axes: [0], keep: true }),
   };
 }

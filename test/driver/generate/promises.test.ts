@@ -148,7 +148,7 @@ function smallLoop(trips: number): PreparedDecode {
   const types = new Map([['x', { dtype: 'f32' as const, shape: [1, 3, WIDTH] }]]);
   const { maxSteps: _, ...flags } = FLAGS;
   const recognised = recogniseLoop(onnxLoopSite(model, 'loop.onnx', loop, types), flags, []);
-  return prepareDecode('small', recognised, 'auto', OPTIONS);
+  return prepareDecode('small', recognised, { incremental: 'auto' }, OPTIONS);
 }
 
 /** All ways to cut 1..n into consecutive parts, as ends. */
