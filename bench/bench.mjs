@@ -7,18 +7,31 @@ import { Context } from './lib/context.mjs';
 import * as decoding from './lib/decoding.mjs';
 import * as depthwise from './lib/depthwise.mjs';
 import * as functional from './lib/functional.mjs';
+import * as logits from './lib/logits.mjs';
 import { machineLines } from './lib/machine.mjs';
 import * as throughput from './lib/throughput.mjs';
 import * as timing from './lib/timing.mjs';
 import * as traffic from './lib/traffic.mjs';
+import * as unrolling from './lib/unrolling.mjs';
 
-const SECTIONS = { compile, functional, timing, throughput, traffic, depthwise, decoding, allocator };
+const SECTIONS = {
+  compile,
+  functional,
+  timing,
+  throughput,
+  traffic,
+  depthwise,
+  decoding,
+  unrolling,
+  logits,
+  allocator,
+};
 
 const USAGE = `usage: npm run bench -- [options]
   --quick            fewer rounds
   --only NAMES       of ${Object.keys(SECTIONS).join(', ')}; separated by commas
   --resnet FILE      a ResNet-50 of batch 1 in place of the one that the bench makes
-  --models DIR       folders NAME/model.onnx, for the face detector (default ../shared/models)
+  --models DIR       folders with the face detector and the OCR pair (default ../shared/models)
   --minimalloc DIR   instances NAME.CAPACITY.csv (default ../shared/minimalloc)
   --node24 PATH      a Node 24 binary for a second functional run`;
 

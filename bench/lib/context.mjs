@@ -63,6 +63,9 @@ export class Context {
   }
 }
 
+/** A file that the bench makes. */
+export const result = (name) => join(RESULTS, name);
+
 /** A script that is measured in a process of its own. */
 export const child = (name) => join(ROOT, 'bench', 'children', `${name}.mjs`);
 
