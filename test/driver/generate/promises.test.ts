@@ -11,6 +11,7 @@ import { recogniseLoop } from '../../../src/driver/decode/loop.js';
 import { onnxLoopSite } from '../../../src/driver/decode/onnx-loop.js';
 import { findDecodeLoop } from '../../../src/driver/decode/onnx-loop-parts.js';
 import {
+  buildDecode,
   type LoopOptions,
   type PreparedDecode,
   prepareDecode,
@@ -25,7 +26,7 @@ import {
   partitionCost,
   type VariantRequest,
 } from '../../../src/driver/generate/variants.js';
-import { FLAGS, loopModel, read, WIDTH } from '../decode/small-models.js';
+import { FLAGS, type LoopForm, loopModel, read, WIDTH } from '../decode/small-models.js';
 
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`../../../fixtures/ocr/${name}`, import.meta.url));
@@ -93,6 +94,21 @@ describe('75 steps of the OCR model', () => {
   });
 });
 
+/** Registers that move with the step, and the calls of its engines: all that a step more may add. */
+const CALL_BYTES = 256;
+
+describe('1,000 steps', () => {
+  it.each(['grown', 'scan'] as const)(
+    'of a loop of form %s add calls to the code of ten, no steps',
+    (form) => {
+      const [few = 0, many = 0] = [10, 1000].map((trips) =>
+        programBytes(buildDecode(smallLoop(trips, form), { kind: 'unrolled' }, OPTIONS).draft),
+      );
+      expect(many - few).toBeLessThan(990 * CALL_BYTES);
+    },
+  );
+});
+
 /** Code and descriptors, of segments and executables. */
 function programBytes(draft: ArtifactDraft): number {
   return encodeMembers(draft)
@@ -141,8 +157,8 @@ describe('boundaries by auto', () => {
   });
 });
 
-function smallLoop(trips: number): PreparedDecode {
-  const model = read(loopModel({ form: 'grown', trips }));
+function smallLoop(trips: number, form: LoopForm['form'] = 'grown'): PreparedDecode {
+  const model = read(loopModel({ form, trips }));
   const loop = findDecodeLoop(model);
   if (loop === undefined) throw new Error('the model has no loop');
   const types = new Map([['x', { dtype: 'f32' as const, shape: [1, 3, WIDTH] }]]);
