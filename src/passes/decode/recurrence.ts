@@ -93,19 +93,18 @@ function recurrenceOf(
   const [input] = sweep.slices.slice(1);
   const found = statesOf(pattern, second, sweep);
   if (found === undefined || input === undefined) return undefined;
-  const outputs = outputsOf(graph, cells, pattern, length);
-  if (outputs.length === 0) return undefined;
-  const cell = { axis: sweep.axis, input, ...found, outputs: outputs.map((o) => o.output) };
-  let unrolled: Unrolled | undefined;
-  const inside = new Set<Node>();
-  for (const { output, value } of outputs) {
+  const candidates = outputsOf(graph, cells, pattern, length);
+  const cell = { axis: sweep.axis, input, ...found, outputs: candidates.map((o) => o.output) };
+  // What lies behind the last cell may look like a part of it: an output is what cells alone make. A value that leaves them by
+  // another way leaks.
+  const outputs = candidates.flatMap(({ output, value }) => {
     const made = unroll(cell, output, value, length);
-    if ('reason' in made || made.x !== sweep.x) return undefined;
-    for (const node of made.nodes) inside.add(node);
-    unrolled = unrolled === undefined ? made : joined(unrolled, made);
-  }
+    return 'reason' in made || made.x !== sweep.x ? [] : [{ output, value, made }];
+  });
+  const inside = new Set(outputs.flatMap(({ made }) => [...made.nodes]));
   const results = outputs.map((o) => o.value);
-  if (unrolled === undefined || leaks(graph, inside, results)) return undefined;
+  if (outputs.length === 0 || leaks(graph, inside, results)) return undefined;
+  const unrolled = outputs.map(({ made }) => made).reduce(joined);
   const starts = cell.states.map(({ before }, i) => unrolled.starts[i] ?? zerosLike(before));
   const [first] = pattern;
   const node: Node = {
@@ -117,7 +116,7 @@ function recurrenceOf(
     regions: [],
     origins: first?.origins ?? [],
   };
-  return { recurrence: { ...cell, node }, inside };
+  return { recurrence: { ...cell, outputs: outputs.map((o) => o.output), node }, inside };
 }
 
 /** Starts that one output's cells show and another's do not. */

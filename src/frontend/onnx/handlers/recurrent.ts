@@ -62,6 +62,7 @@ function activationsOf(c: NodeContext, defaults: readonly string[], directions: 
 interface Direction {
   readonly isReverse: boolean;
   readonly w: Value;
+  /** Weights of the recurrence, [hidden, gates * hidden]. */
   readonly r: Value;
   /** Biases of inputs and of the recurrence, [gates * hidden] each. */
   readonly wb: Value | undefined;
@@ -77,7 +78,9 @@ interface State {
 }
 
 /** One step: products of the inputs (biases added where the cell says) and the state before give the state after. */
-type Step = (c: NodeContext, xw: Value, state: State, d: Direction) => State;
+type Step = (xw: Value, state: State) => State;
+/** The steps of a direction; what all of them take is made once. */
+type Steps = (c: NodeContext, d: Direction) => Step;
 
 interface Cell {
   readonly gates: number;
@@ -85,7 +88,7 @@ interface Cell {
   readonly hasCellState: boolean;
   /** Whether the recurrent bias may be added to the inputs' products. */
   addsRecurrentBias(c: NodeContext): boolean;
-  readonly step: Step;
+  readonly steps: Steps;
 }
 
 /** Piece `index` of the gates along the last axis. */
@@ -93,50 +96,53 @@ function gate(c: NodeContext, x: Value, index: number, hidden: number): Value {
   return c.slice(x, c.rank(x) - 1, index * hidden, hidden);
 }
 
-const lstmStep: Step = (c, xw, state, d) => {
-  const { hidden, peepholes } = d;
-  const [f, g, h] = d.activations as [Apply, Apply, Apply];
-  const old = state.c as Value;
-  const all = c.add(xw, c.matmul(state.h, c.transpose(d.r, [1, 0])));
-  const peeped = (x: Value, index: number, cell: Value) =>
-    peepholes === undefined ? x : c.add(x, c.mul(gate(c, peepholes, index, hidden), cell));
-  const [i, o, forget, candidate] = [0, 1, 2, 3].map((k) => gate(c, all, k, hidden)) as [
-    Value,
-    Value,
-    Value,
-    Value,
-  ];
-  const input = f(peeped(i, 0, old));
-  const kept = c.attributes.flag('input_forget') ? c.sub(c.like(input, 1), input) : f(peeped(forget, 2, old));
-  const cell = c.add(c.mul(kept, old), c.mul(input, g(candidate)));
-  const output = f(peeped(o, 1, cell));
-  return { h: c.mul(output, h(cell)), c: cell };
-};
-
-const gruStep: Step = (c, xw, state, d) => {
+const lstmSteps: Steps = (c, d) => {
   const { hidden } = d;
-  const [f, g] = d.activations as [Apply, Apply];
-  const r = c.transpose(d.r, [1, 0]);
-  const before = state.h;
-  const bias = (from: number, count: number) =>
-    d.rb === undefined ? undefined : c.slice(d.rb, 0, from * hidden, count * hidden);
-  const plus = (x: Value, b: Value | undefined) => (b === undefined ? x : c.add(x, b));
-  if (c.attributes.flag('linear_before_reset')) {
-    const recurrent = plus(c.matmul(before, r), d.rb);
-    const [z, reset] = [0, 1].map((k) => f(c.add(gate(c, xw, k, hidden), gate(c, recurrent, k, hidden)))) as [
+  const [f, g, h] = d.activations as [Apply, Apply, Apply];
+  const peepholes = d.peepholes && [0, 1, 2].map((k) => gate(c, d.peepholes as Value, k, hidden));
+  const peeped = (x: Value, index: number, cell: Value) =>
+    peepholes === undefined ? x : c.add(x, c.mul(peepholes[index] as Value, cell));
+  return (xw, state) => {
+    const old = state.c as Value;
+    const all = c.add(xw, c.matmul(state.h, d.r));
+    const [i, o, forget, candidate] = [0, 1, 2, 3].map((k) => gate(c, all, k, hidden)) as [
+      Value,
+      Value,
       Value,
       Value,
     ];
-    const candidate = g(c.add(gate(c, xw, 2, hidden), c.mul(reset, gate(c, recurrent, 2, hidden))));
-    return { h: blend(c, z, before, candidate), c: undefined };
+    const input = f(peeped(i, 0, old));
+    const coupled = c.attributes.flag('input_forget');
+    const kept = coupled ? c.sub(c.like(input, 1), input) : f(peeped(forget, 2, old));
+    const cell = c.add(c.mul(kept, old), c.mul(input, g(candidate)));
+    const output = f(peeped(o, 1, cell));
+    return { h: c.mul(output, h(cell)), c: cell };
+  };
+};
+
+const gruSteps: Steps = (c, d) => {
+  const { hidden, r, rb } = d;
+  const [f, g] = d.activations as [Apply, Apply];
+  const plus = (x: Value, b: Value | undefined) => (b === undefined ? x : c.add(x, b));
+  const gates = (xw: Value, recurrent: Value) =>
+    [0, 1].map((k) => f(c.add(gate(c, xw, k, hidden), gate(c, recurrent, k, hidden)))) as [Value, Value];
+  if (c.attributes.flag('linear_before_reset')) {
+    return (xw, { h: before }) => {
+      const recurrent = plus(c.matmul(before, r), rb);
+      const [z, reset] = gates(xw, recurrent);
+      const candidate = g(c.add(gate(c, xw, 2, hidden), c.mul(reset, gate(c, recurrent, 2, hidden))));
+      return { h: blend(c, z, before, candidate), c: undefined };
+    };
   }
-  const recurrent = plus(c.matmul(before, c.slice(r, 1, 0, 2 * hidden)), bias(0, 2));
-  const [z, reset] = [0, 1].map((k) => f(c.add(gate(c, xw, k, hidden), gate(c, recurrent, k, hidden)))) as [
-    Value,
-    Value,
-  ];
-  const product = plus(c.matmul(c.mul(reset, before), c.slice(r, 1, 2 * hidden, hidden)), bias(2, 1));
-  return { h: blend(c, z, before, g(c.add(gate(c, xw, 2, hidden), product))), c: undefined };
+  const part = (x: Value, axis: number, from: number, count: number) =>
+    c.slice(x, axis, from * hidden, count * hidden);
+  const [gateWeights, candidateWeights] = [part(r, 1, 0, 2), part(r, 1, 2, 1)];
+  const [gateBias, candidateBias] = [rb && part(rb, 0, 0, 2), rb && part(rb, 0, 2, 1)];
+  return (xw, { h: before }) => {
+    const [z, reset] = gates(xw, plus(c.matmul(before, gateWeights), gateBias));
+    const product = plus(c.matmul(c.mul(reset, before), candidateWeights), candidateBias);
+    return { h: blend(c, z, before, g(c.add(gate(c, xw, 2, hidden), product))), c: undefined };
+  };
 };
 
 /** z * before + (1 - z) * candidate */
@@ -144,9 +150,9 @@ function blend(c: NodeContext, z: Value, before: Value, candidate: Value): Value
   return c.add(c.mul(c.sub(c.like(z, 1), z), candidate), c.mul(z, before));
 }
 
-const rnnStep: Step = (c, xw, state, d) => {
+const rnnSteps: Steps = (c, d) => {
   const [f] = d.activations as [Apply];
-  return { h: f(c.add(xw, c.matmul(state.h, c.transpose(d.r, [1, 0])))), c: undefined };
+  return (xw, state) => ({ h: f(c.add(xw, c.matmul(state.h, d.r))), c: undefined });
 };
 
 const CELLS: Readonly<Record<'LSTM' | 'GRU' | 'RNN', Cell>> = {
@@ -155,16 +161,22 @@ const CELLS: Readonly<Record<'LSTM' | 'GRU' | 'RNN', Cell>> = {
     activations: ['Sigmoid', 'Tanh', 'Tanh'],
     hasCellState: true,
     addsRecurrentBias: () => true,
-    step: lstmStep,
+    steps: lstmSteps,
   },
   GRU: {
     gates: 3,
     activations: ['Sigmoid', 'Tanh'],
     hasCellState: false,
     addsRecurrentBias: () => false,
-    step: gruStep,
+    steps: gruSteps,
   },
-  RNN: { gates: 1, activations: ['Tanh'], hasCellState: false, addsRecurrentBias: () => true, step: rnnStep },
+  RNN: {
+    gates: 1,
+    activations: ['Tanh'],
+    hasCellState: false,
+    addsRecurrentBias: () => true,
+    steps: rnnSteps,
+  },
 };
 
 /** Most steps that are unrolled. */
@@ -201,10 +213,11 @@ function runDirection(c: NodeContext, cell: Cell, sequence: Sequence, d: Directi
   const bias =
     cell.addsRecurrentBias(c) && d.wb !== undefined && d.rb !== undefined ? c.add(d.wb, d.rb) : d.wb;
   const xw = bias === undefined ? product : c.add(product, bias);
+  const step = cell.steps(c, d);
   let state = start;
   const rows: Value[] = [];
   for (let t = 0; t < steps; t++) {
-    const next = cell.step(c, c.pick(xw, 0, t), state, d);
+    const next = step(c.pick(xw, 0, t), state);
     if (lengths === undefined) {
       state = next;
       rows.push(c.unsqueeze(next.h, [0]));
@@ -249,7 +262,7 @@ const recurrent =
       const direction: Direction = {
         isReverse: mode === 'reverse' || k === 1,
         w: c.pick(w, 0, k),
-        r: c.pick(r, 0, k),
+        r: c.transpose(c.pick(r, 0, k), [1, 0]),
         wb: both && c.slice(both, 0, 0, width),
         rb: both && c.slice(both, 0, width, width),
         peepholes: p && c.pick(p, 0, k),
