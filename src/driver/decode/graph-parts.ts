@@ -56,7 +56,20 @@ export function copyPart(
   const [missing] = needs.missing;
   if (missing !== undefined) throw bug('E1432', `parameter '${missing.name}' of ${graph.name} is not given`);
   const nodes = graph.body.nodes.filter((node) => needs.nodes.has(node));
-  return inlineRegion(b, { params: [...known.keys()], nodes, results: wanted }, [...known.values()]);
+  const region = { params: [...known.keys()], nodes, results: wanted };
+  return inlineRegion(b, region, [...known.values()], undefined, ownConstants(b));
+}
+
+/** Constants of another graph as values of the graph being built: numbers of values are a graph's own. */
+function ownConstants(b: GraphBuilder): (v: Value) => Value {
+  const made = new Map<Value, Value>();
+  return (v) => {
+    const constant = constantOf(v);
+    if (constant === undefined) return v;
+    const own = made.get(v) ?? b.constant(constant, v.name);
+    made.set(v, own);
+    return own;
+  };
 }
 
 /** A graph's results over `args` in place of its parameters. */

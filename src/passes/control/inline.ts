@@ -6,18 +6,22 @@ import type { GraphBuilder } from '../../ops/build.js';
 /** What a node of the region becomes instead of a copy over these operands; undefined: a copy. */
 export type Substitute = (node: Node, inputs: readonly Value[]) => readonly Value[] | undefined;
 
+/** What stands for a value that the region takes from around it: itself, unless the copy goes into another graph. */
+export type Outer = (v: Value) => Value;
+
 /** The region's results with `args` in place of its parameters: its nodes are made in the region being built. */
 export function inlineRegion(
   b: GraphBuilder,
   region: Region,
   args: readonly Value[],
   substitute: Substitute = () => undefined,
+  outer: Outer = (v) => v,
 ): readonly Value[] {
   const copies = new Map<Value, Value>(region.params.map((param, i) => [param, args[i] ?? param]));
-  const current = (v: Value): Value => copies.get(v) ?? v;
+  const current = (v: Value): Value => copies.get(v) ?? outer(v);
   for (const node of region.nodes) {
     const inputs = node.inputs.map(current);
-    const results = substitute(node, inputs) ?? copyNode(b, node, inputs, substitute);
+    const results = substitute(node, inputs) ?? copyNode(b, node, inputs, substitute, outer);
     for (const [i, v] of node.outputs.entries()) copies.set(v, results[i] ?? v);
   }
   return region.results.map(current);
@@ -28,8 +32,9 @@ function copyNode(
   node: Node,
   inputs: readonly Value[],
   substitute: Substitute,
+  outer: Outer,
 ): readonly Value[] {
-  const regions = node.regions.map((inner) => copyRegion(b, inner, inputs, substitute));
+  const regions = node.regions.map((inner) => copyRegion(b, inner, inputs, substitute, outer));
   return b.node(node.op, inputs, node.attrs, {
     regions,
     origin: node.origins,
@@ -43,12 +48,13 @@ function copyRegion(
   region: Region,
   operands: readonly Value[],
   substitute: Substitute,
+  outer: Outer,
 ): Region {
   const from = operands.length - region.params.length;
   const types = region.params.map((param, i) =>
     from + i < 0 ? param.type : (operands[from + i]?.type ?? param.type),
   );
-  return b.region(types, (params) => inlineRegion(b, region, params, substitute));
+  return b.region(types, (params) => inlineRegion(b, region, params, substitute, outer));
 }
 
 /** The region with constants, or nothing, in place of some parameters: `keep` says which parameters stay. */

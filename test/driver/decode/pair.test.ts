@@ -5,6 +5,7 @@ import { fromNumbers } from '../../../src/base/tensor.js';
 import { decodeGreedily } from '../../../src/driver/decode/greedy.js';
 import { recognisePair } from '../../../src/driver/decode/pair.js';
 import { recogniseTeacher } from '../../../src/driver/decode/teacher.js';
+import { verifyGraph } from '../../../src/ops/verify.js';
 import { codeOf } from '../../helpers/codes.js';
 import { type ModelSpec, node } from '../../helpers/onnx-builder.js';
 import {
@@ -84,6 +85,15 @@ describe('a pair', () => {
     const pair = recognisePair({ encoder: source(encoder(false)), decoder: source(decoder()) }, flags(SHAPE));
     expect(pair.source.kind).toBe('prefix');
     expect(steps(recogniseTeacher(source(teacher()), flags(SHAPE)))).toEqual(steps(pair));
+  });
+
+  it('makes graphs whose values have numbers of their own, constants too', () => {
+    const { source: found } = recognisePair(
+      { encoder: source(encoder(false)), decoder: source(decoder()) },
+      flags(SHAPE),
+    );
+    const graphs = found.kind === 'prefix' ? [found.prologue, found.decoderAt(3)] : [];
+    expect(graphs.map(verifyGraph)).toEqual([[], []]);
   });
 
   it('pairs states by type, tied ones by name', () => {
