@@ -2,9 +2,14 @@
 // binding of inputs, listing of what is not supported.
 import { describe, expect, it } from 'vitest';
 import { NeffcError } from '../../../src/base/diagnostic.js';
+import { fromNumbers } from '../../../src/base/tensor.js';
+import { readTorchArchive } from '../../../src/frontend/torchscript/archive/read.js';
 import { importTorchScript } from '../../../src/frontend/torchscript/import.js';
+import { interpretGraph } from '../../../src/ops/interpret.js';
 import { codeOf } from '../../helpers/codes.js';
-import { forward, importProgram, programArchive, runProgram } from '../../helpers/torch-program.js';
+import { pk } from '../../helpers/pickle-writer.js';
+import { tinyArchive } from '../../helpers/torch-archive.js';
+import { forward, importProgram, plain, programArchive, runProgram } from '../../helpers/torch-program.js';
 
 const x2x3 = { shape: [2, 3], values: [1, 2, 3, 4, 5, 6] };
 const run = (lines: readonly string[], input = x2x3) =>
@@ -255,5 +260,29 @@ describe('what is not supported', () => {
     );
     expect(codeOf(() => importProgram(body, { x: { shape: [1] } }))).toBe('E3377');
     expect(importProgram(body, { x: { shape: [1, 1] } }).graph.body.results).toHaveLength(1);
+  });
+});
+
+describe('objects that restore themselves', () => {
+  it('run __setstate__ on what was saved', () => {
+    const code = `class Tiny(Module):
+  weight : Tensor
+  training : bool
+  def forward(self: __torch__.Tiny,
+    x: Tensor) -> Tensor:
+    return torch.mul(x, self.weight)
+  def __setstate__(self: __torch__.Tiny,
+    state: Tuple[Tensor, bool]) -> NoneType:
+    self.weight = torch.add((state)[0], 1)
+    self.training = (state)[1]
+    return None
+`;
+    const state = pk.tuple(pk.tensor('0', 4, [2, 2], [2, 1]), pk.bool(false));
+    const changes = { 'code/__torch__.py': code, 'data.pkl': pk.file(pk.object('__torch__.Tiny', state)) };
+    const archive = readTorchArchive(tinyArchive(changes), { file: 'program.pt' });
+    const inputShapes = new Map([['x', { shape: [2, 2] }]]);
+    const { graph } = importTorchScript(archive, { file: 'program.pt', inputShapes });
+    const ones = fromNumbers('f32', [2, 2], [1, 1, 1, 1]);
+    expect(interpretGraph(graph, [ones]).map(plain)[0]?.values).toEqual([2, 3, 4, 5]);
   });
 });
