@@ -91,6 +91,7 @@ function adaptive(c: Lowering, x: Value, sizes: readonly (number | undefined)[],
     return c.one(max ? 'max_pool' : 'avg_pool', [x], windows);
   }
   return axes.reduce((value, axis, i) => {
+    c.checkElements(output[i] ?? 1);
     const windows = adaptiveWindows(input[i] ?? 1, output[i] ?? 1);
     return max ? maximaAlong(c, value, axis, windows) : meansAlong(c, value, axis, windows);
   }, x);
