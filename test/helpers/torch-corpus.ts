@@ -1,4 +1,4 @@
-// The TorchScript files outside the repository, if they are there.
+// TorchScript archives that PyTorch wrote: those of fixtures/, and those outside of the repository, if they are there.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -13,6 +13,7 @@ function under(dir: string): string[] {
     .sort();
 }
 
+const FIXTURES = under(resolve(import.meta.dirname, '../../fixtures/torch'));
 export const BAD_ARCHIVES = under(join(SHARED, 'corpus/torchscript/bad'));
-const GOOD = [...under(join(SHARED, 'corpus/torchscript')), ...under(join(SHARED, 'models'))];
+const GOOD = [...FIXTURES, ...under(join(SHARED, 'corpus/torchscript')), ...under(join(SHARED, 'models'))];
 export const GOOD_ARCHIVES = GOOD.filter((f) => !BAD_ARCHIVES.includes(f));
