@@ -45,8 +45,12 @@ function tracedItems(archive: TorchArchive): readonly PickleValue[] {
   return args?.kind === 'list' || args?.kind === 'tuple' ? args.items : [];
 }
 
-/** Calls that choose the best of several. */
-const CHOICES = new Set(['argmax', 'topk', 'max']);
+/** Calls that choose the best of several, by their least number of arguments: the maximum of a whole tensor chooses nothing. */
+const CHOICES = new Map([
+  ['argmax', 1],
+  ['topk', 1],
+  ['max', 2],
+]);
 
 /** Whether some function of the archive has a `while` loop. @throws what parsing throws */
 export function hasWhile(archive: TorchArchive): boolean {
@@ -86,7 +90,8 @@ function bodies(stmt: Stmt): readonly Stmt[] {
 /** `torch.argmax(…)` anywhere in the expression. */
 function callsChoice(e: Expr | undefined): boolean {
   if (e?.kind === 'call') {
-    if (e.callee.kind === 'attribute' && CHOICES.has(e.callee.name)) return true;
+    const least = e.callee.kind === 'attribute' ? CHOICES.get(e.callee.name) : undefined;
+    if (least !== undefined && e.args.length + e.keywords.length >= least) return true;
     return e.args.some(callsChoice) || callsChoice(e.callee);
   }
   if (e?.kind === 'attribute' || e?.kind === 'subscript') return callsChoice(e.object);

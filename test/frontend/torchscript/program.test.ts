@@ -5,6 +5,7 @@ import { NeffcError } from '../../../src/base/diagnostic.js';
 import { fromNumbers } from '../../../src/base/tensor.js';
 import { readTorchArchive } from '../../../src/frontend/torchscript/archive/read.js';
 import { importTorchScript } from '../../../src/frontend/torchscript/import.js';
+import { choosesInLoop } from '../../../src/frontend/torchscript/signature.js';
 import { interpretGraph } from '../../../src/ops/interpret.js';
 import { codeOf } from '../../helpers/codes.js';
 import { pk } from '../../helpers/pickle-writer.js';
@@ -260,6 +261,19 @@ describe('what is not supported', () => {
     );
     expect(codeOf(() => importProgram(body, { x: { shape: [1] } }))).toBe('E3377');
     expect(importProgram(body, { x: { shape: [1, 1] } }).graph.body.results).toHaveLength(1);
+  });
+});
+
+describe('decoding loops', () => {
+  const looping = (line: string) =>
+    programArchive(
+      forward('x: Tensor', 'y = x', 'while bool(torch.gt(torch.sum(y), 1)):', `  ${line}`, 'return y'),
+    );
+
+  it('are told by a choice inside', () => {
+    expect(choosesInLoop(looping('y = torch.argmax(y)'))).toBe(true);
+    expect(choosesInLoop(looping('y, _0 = torch.max(y, 1)'))).toBe(true);
+    expect(choosesInLoop(looping('y = torch.sub(y, torch.max(y))'))).toBe(false);
   });
 });
 
