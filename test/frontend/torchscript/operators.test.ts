@@ -231,3 +231,22 @@ describe('recurrence', () => {
     ).toEqual([1, 2]);
   });
 });
+
+describe('sampling', () => {
+  const image = { shape: [1, 1, 2, 2], values: [1, 2, 3, 4] };
+  const places = (...values: number[]) => ({ shape: [1, 1, values.length / 2, 2], values });
+
+  it('reads between elements and beyond the edges', () => {
+    const at = places(0, 0, 1, 1, 3, 3);
+    expect(values('torch.grid_sampler(x, y, 0, 0, True)', image, at)).toEqual([2.5, 4, 0]);
+    expect(values('torch.grid_sampler(x, y, 0, 0, False)', image, at)).toEqual([2.5, 1, 0]);
+    expect(values('torch.grid_sampler(x, y, 1, 1, False)', image, at)).toEqual([1, 4, 4]);
+    expect(values('torch.grid_sampler(x, y, 0, 2, True)', image, places(3, -1, -1, 2))).toEqual([1, 2]);
+  });
+
+  it('averages where antialiasing shrinks', () => {
+    const row = { shape: [1, 1, 1, 4], values: [0, 0, 8, 8] };
+    const call = 'torch._upsample_bilinear2d_aa(x, [1, 2], False, None, None)';
+    expect(values(call, row)).toEqual([1.142857, 6.857143]);
+  });
+});

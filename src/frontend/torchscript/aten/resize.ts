@@ -8,7 +8,9 @@ import type { Args } from './bind.js';
 import type { Family, Handler } from './declare.js';
 import { alongAxis } from './pooling.js';
 
-type Mode = 'nearest' | 'nearest-exact' | 'linear' | 'cubic';
+type Mode = 'nearest' | 'nearest-exact' | 'linear' | 'cubic' | Smooth;
+/** With antialiasing: the kernel grows with the step, so that each place is an average of all that it stands for. */
+type Smooth = 'smooth-linear' | 'smooth-cubic';
 
 interface Resample {
   readonly mode: Mode;
@@ -39,8 +41,40 @@ function cubicWeights(t: number): number[] {
   return [far(1 + t), near(t), near(1 - t), far(2 - t)];
 }
 
+/** Kernels of antialiasing by distance, and how far they reach. */
+const SMOOTH: Readonly<Record<Smooth, { readonly reach: number; readonly at: (x: number) => number }>> = {
+  'smooth-linear': { reach: 1, at: (x) => Math.max(0, 1 - x) },
+  'smooth-cubic': {
+    reach: 2,
+    at: (x) => (x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((2.5 - 0.5 * x) * x - 4) * x + 2 : 0),
+  },
+};
+
+/** [input, output]: the weights of each output place under a kernel as wide as the step between places. */
+function smoothMatrix({ alignCorners, input, output, factor }: Resample, mode: Smooth): Float32Array {
+  const given = factor !== undefined && factor > 0 ? 1 / factor : input / output;
+  const step = alignCorners ? (output > 1 ? (input - 1) / (output - 1) : 0) : given;
+  const { reach, at } = SMOOTH[mode];
+  const width = Math.max(1, step);
+  const matrix = new Float32Array(input * output);
+  for (let i = 0; i < output; i++) {
+    const centre = step * (i + 0.5);
+    const first = Math.max(0, Math.trunc(centre - reach * width + 0.5));
+    const end = Math.min(input, Math.trunc(centre + reach * width + 0.5));
+    const weights = Array.from({ length: Math.max(0, end - first) }, (_, k) =>
+      at(Math.abs(first + k + 0.5 - centre) / width),
+    );
+    const sum = weights.reduce((total, w) => total + w, 0);
+    for (const [k, w] of weights.entries()) matrix[(first + k) * output + i] = sum === 0 ? 0 : w / sum;
+  }
+  return matrix;
+}
+
+const isSmooth = (mode: Mode): mode is Smooth => Object.hasOwn(SMOOTH, mode);
+
 /** [input, output]: the weights of each output place. */
 function weightMatrix(r: Resample): Float32Array {
+  if (isSmooth(r.mode)) return smoothMatrix(r, r.mode);
   const matrix = new Float32Array(r.input * r.output);
   const add = (from: number, to: number, weight: number): void => {
     const at = Math.min(r.input - 1, Math.max(0, from)) * r.output + to;
@@ -140,6 +174,8 @@ const ARITY: Readonly<Record<string, readonly [Mode, number]>> = {
   upsample_bilinear2d: ['linear', 2],
   upsample_trilinear3d: ['linear', 3],
   upsample_bicubic2d: ['cubic', 2],
+  _upsample_bilinear2d_aa: ['smooth-linear', 2],
+  _upsample_bicubic2d_aa: ['smooth-cubic', 2],
 };
 
 const MODES: Readonly<Record<string, Mode>> = {

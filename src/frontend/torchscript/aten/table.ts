@@ -18,6 +18,7 @@ import { REARRANGE } from './rearrange.js';
 import { RECURRENT } from './recurrent.js';
 import { REDUCTIONS } from './reductions.js';
 import { RESIZE } from './resize.js';
+import { SAMPLING } from './sampling.js';
 import { SCALARS } from './scalars.js';
 import { parseSchema, type Schema } from './schema.js';
 import { SHAPES } from './shapes.js';
@@ -41,6 +42,7 @@ const FAMILIES: readonly (readonly [string, Family])[] = [
   ['aten', INDEXING],
   ['aten', CREATION],
   ['aten', RESIZE],
+  ['aten', SAMPLING],
   ['aten', ATTENTION],
   ['aten', RECURRENT],
   ['aten', QUANTIZATION],
