@@ -20,7 +20,10 @@ export interface Packed {
 }
 
 export function packedOf(c: Lowering, a: Args, name: string): Packed {
-  const item = a.item(name) as ObjectItem;
+  return packedObject(c, a.item(name) as ObjectItem);
+}
+
+export function packedObject(c: Lowering, item: Omit<ObjectItem, 'kind'>): Packed {
   const { state } = item;
   const own = madeHere(c, item);
   if (own !== undefined) return own;
@@ -55,7 +58,7 @@ const packing =
 
 const CONV_SETTINGS = ['stride', 'padding', 'dilation', 'groups'];
 
-function madeHere(c: Lowering, { attributes }: ObjectItem): Packed | undefined {
+function madeHere(c: Lowering, { attributes }: Pick<ObjectItem, 'attributes'>): Packed | undefined {
   const weight = attributes.get('weight');
   if (weight?.kind !== 'tensor') return undefined;
   const ints = (name: string): number[] | undefined => {

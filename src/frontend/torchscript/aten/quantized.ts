@@ -16,7 +16,7 @@ import { type ConvSettings, convolve } from './convolution.js';
 import { vector } from './creation.js';
 import type { Family, Handler } from './declare.js';
 import { linear } from './linear.js';
-import { packedOf } from './packed.js';
+import { type Packed, packedOf } from './packed.js';
 
 const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   i8: [-128, 127],
@@ -175,36 +175,41 @@ const SMALLEST_SCALE = 6.1e-5;
  * ChooseQuantizationParams of FBGEMM finds it (the range includes 0; reduce_range keeps 7 bits). Scales are multiplied before
  * they meet the sums, as there, so that the same roundings happen.
  */
+export function dynamicProduct(c: Lowering, input: Value, packed: Packed, reduceRange: boolean): Value {
+  const x = c.cast(input, 'f32');
+  const w = integerWeight(c, packed.weight);
+  const top = reduceRange ? 127 : 255;
+  const axes = shapeOf(x).map((_, i) => i);
+  const zero = c.constantF('f32', 0);
+  const low = c.one('min', [c.one('reduce_min', [x], { axes, keep: false }), zero]);
+  const high = c.one('max', [c.one('reduce_max', [x], { axes, keep: false }), zero]);
+  const span = c.one('div', [c.one('sub', [high, low]), c.constantF('f32', top)]);
+  // The zero point is that of the range as it is, also where the scale is raised; a range of zeros must not divide by 0.
+  const ratio = c.one('max', [span, c.constantF('f32', SMALLEST_NORMAL)]);
+  const scale = c.one('max', [span, c.constantF('f32', SMALLEST_SCALE)]);
+  const place = c.one('neg', [c.one('div', [low, ratio])]);
+  const zeroPoint = clampNumbers(c, c.one('round', [place]), 0, top);
+  const inverse = c.one('div', [c.constantF('f32', 1), scale]);
+  const placed = c.one('add', [c.one('round', [c.one('mul', [x, inverse])]), zeroPoint]);
+  const grid = c.cast(clampNumbers(c, placed, 0, 255), 'u8');
+  const sums = c.cast(integerProduct(c, grid, c.cast(zeroPoint, 'i32'), w, undefined), 'f32');
+  const real = c.one('mul', [sums, c.one('mul', [vector(c, 'f32', w.scales), scale])]);
+  return packed.bias === undefined ? real : c.one('add', [real, packed.bias]);
+}
+
 const dynamicLinear =
   (withRelu: boolean): Handler =>
   (c, a) => {
-    const x = c.cast(c.value(a.tensor('X')), 'f32');
-    const packed = packedOf(c, a, 'W_prepack');
-    const w = integerWeight(c, packed.weight);
-    const top = a.flag('reduce_range') ? 127 : 255;
-    const axes = shapeOf(x).map((_, i) => i);
-    const zero = c.constantF('f32', 0);
-    const low = c.one('min', [c.one('reduce_min', [x], { axes, keep: false }), zero]);
-    const high = c.one('max', [c.one('reduce_max', [x], { axes, keep: false }), zero]);
-    const span = c.one('div', [c.one('sub', [high, low]), c.constantF('f32', top)]);
-    // The zero point is that of the range as it is, also where the scale is raised; a range of zeros must not divide by 0.
-    const ratio = c.one('max', [span, c.constantF('f32', SMALLEST_NORMAL)]);
-    const scale = c.one('max', [span, c.constantF('f32', SMALLEST_SCALE)]);
-    const place = c.one('neg', [c.one('div', [low, ratio])]);
-    const zeroPoint = clampNumbers(c, c.one('round', [place]), 0, top);
-    const inverse = c.one('div', [c.constantF('f32', 1), scale]);
-    const placed = c.one('add', [c.one('round', [c.one('mul', [x, inverse])]), zeroPoint]);
-    const grid = c.cast(clampNumbers(c, placed, 0, 255), 'u8');
-    const sums = c.cast(integerProduct(c, grid, c.cast(zeroPoint, 'i32'), w, undefined), 'f32');
-    const real = c.one('mul', [sums, c.one('mul', [vector(c, 'f32', w.scales), scale])]);
-    const out = packed.bias === undefined ? real : c.one('add', [real, packed.bias]);
-    return relu(c, out, withRelu);
+    const x = c.value(a.tensor('X'));
+    return relu(c, dynamicProduct(c, x, packedOf(c, a, 'W_prepack'), a.flag('reduce_range')), withRelu);
   };
 
-const dynamicLinearHalf: Handler = (c, a) => {
-  const packed = packedOf(c, a, 'W_prepack');
-  return linear(c, c.value(a.tensor('X')), c.cast(c.value(packed.weight), 'f32'), packed.bias);
-};
+/** Weights of half width, computed in full. */
+export const halfProduct = (c: Lowering, x: Value, packed: Packed): Value =>
+  linear(c, x, c.cast(c.value(packed.weight), 'f32'), packed.bias);
+
+const dynamicLinearHalf: Handler = (c, a) =>
+  halfProduct(c, c.value(a.tensor('X')), packedOf(c, a, 'W_prepack'));
 
 /** An operator on the reals, whose result goes to a grid. */
 function byReals(c: Lowering, a: Args, x: Value, like: TensorItem): TensorItem {

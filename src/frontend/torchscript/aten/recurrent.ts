@@ -9,15 +9,23 @@ import type { Args } from './bind.js';
 import type { Family, Handler } from './declare.js';
 import { linear } from './linear.js';
 
-type Cell = 'lstm' | 'gru' | 'rnn_tanh' | 'rnn_relu';
+export type Cell = 'lstm' | 'gru' | 'rnn_tanh' | 'rnn_relu';
 
-/** Parameters of one layer in one direction. */
-interface Weights {
+/** What the parameters of one layer in one direction make of its input and of its state. */
+export interface Weights {
+  /** The part of the gates that comes from the input of all steps: [.., gates * size]. */
+  input(x: Value): Value;
+  /** The part that comes from the state. */
+  hidden(h: Value): Value;
+  /** Of an LSTM whose output is projected. */
+  readonly projection?: Value | undefined;
+}
+
+interface Parameters {
   readonly input: Value;
   readonly hidden: Value;
   readonly inputBias: Value | undefined;
   readonly hiddenBias: Value | undefined;
-  /** Of an LSTM whose output is projected. */
   readonly projection: Value | undefined;
 }
 
@@ -27,11 +35,15 @@ interface State {
   readonly c: Value | undefined;
 }
 
-/** The part of the gates that comes from the input: [.., gates * size]. Biases that may be joined are. */
-function projectInput(c: Lowering, cell: Cell, x: Value, w: Weights): Value {
+/** Products with the parameters. Biases that may be joined are. */
+function products(c: Lowering, cell: Cell, p: Parameters): Weights {
   const joint =
-    cell === 'gru' ? w.inputBias : w.inputBias && w.hiddenBias && c.one('add', [w.inputBias, w.hiddenBias]);
-  return linear(c, x, w.input, joint ?? w.inputBias);
+    cell === 'gru' ? undefined : p.inputBias && p.hiddenBias && c.one('add', [p.inputBias, p.hiddenBias]);
+  return {
+    input: (x) => linear(c, x, p.input, joint ?? p.inputBias),
+    hidden: (h) => linear(c, h, p.hidden, cell === 'gru' ? p.hiddenBias : undefined),
+    projection: p.projection,
+  };
 }
 
 const part = (c: Lowering, gates: Value, i: number, size: number): Value =>
@@ -41,7 +53,7 @@ const part = (c: Lowering, gates: Value, i: number, size: number): Value =>
 function step(c: Lowering, cell: Cell, projected: Value, state: State, w: Weights): State {
   const op = (name: string, ...inputs: Value[]): Value => c.one(name, inputs);
   if (cell === 'gru') {
-    const hidden = linear(c, state.h, w.hidden, w.hiddenBias);
+    const hidden = w.hidden(state.h);
     const size = shapeOf(state.h).at(-1) ?? 1;
     const gate = (i: number): Value =>
       op('sigmoid', op('add', part(c, projected, i, size), part(c, hidden, i, size)));
@@ -52,7 +64,7 @@ function step(c: Lowering, cell: Cell, projected: Value, state: State, w: Weight
     );
     return { h: op('add', fresh, op('mul', update, op('sub', state.h, fresh))), c: undefined };
   }
-  const sum = op('add', projected, linear(c, state.h, w.hidden, undefined));
+  const sum = op('add', projected, w.hidden(state.h));
   if (cell !== 'lstm') return { h: op(cell === 'rnn_tanh' ? 'tanh' : 'relu', sum), c: undefined };
   const size = (shapeOf(sum).at(-1) ?? 4) / 4;
   const gate = (i: number, f: string): Value => op(f, part(c, sum, i, size));
@@ -77,7 +89,7 @@ function direction(
   reverse: boolean,
 ): { steps: Value[]; last: State } {
   const [length = 0, batch = 1] = shapeOf(x);
-  const projected = projectInput(c, cell, x, w);
+  const projected = w.input(x);
   const width = shapeOf(projected).at(-1) ?? 1;
   const steps = new Array<Value>(length);
   let state = start;
@@ -100,8 +112,11 @@ const stacked = (c: Lowering, values: readonly Value[]): Value =>
 const row = (c: Lowering, v: Value, i: number): Value =>
   c.reshape(sliceAxis(c.builder, v, 0, i, 1), shapeOf(v).slice(1));
 
-/** Parameters by layer and direction, in the order of `_flat_weights`. */
-function weightsOf(c: Lowering, a: Args, count: number): Weights[] {
+/** Weights by layer and direction. */
+export type WeightsOf = (c: Lowering, a: Args, cell: Cell, count: number) => readonly Weights[];
+
+/** From parameters in the order of `_flat_weights`. */
+const weightsOf: WeightsOf = (c, a, cell, count) => {
   c.checkElements(count);
   const flat = a.tensors('params').map((t) => c.value(t));
   const each = flat.length / count;
@@ -114,15 +129,15 @@ function weightsOf(c: Lowering, a: Args, count: number): Weights[] {
     );
   return Array.from({ length: count }, (_, i) => {
     const [input, hidden, ...rest] = flat.slice(i * each, (i + 1) * each) as [Value, Value, ...Value[]];
-    return {
+    return products(c, cell, {
       input,
       hidden,
       inputBias: biases ? rest[0] : undefined,
       hiddenBias: biases ? rest[1] : undefined,
       projection: each === wanted[1] ? rest.at(-1) : undefined,
-    };
+    });
   });
-}
+};
 
 interface Sequence {
   /** [T, N, I]. */
@@ -137,6 +152,7 @@ function layers(
   a: Args,
   cell: Cell,
   sequence: Sequence,
+  read: WeightsOf,
 ): { y: Value; h: Value; c: Value | undefined } {
   const directions = a.flag('bidirectional') ? 2 : 1;
   const count = a.number('num_layers') * directions;
@@ -146,7 +162,7 @@ function layers(
       'dropout between recurrent layers is applied in training mode',
       'call eval() on the model before saving it',
     );
-  const weights = weightsOf(c, a, count);
+  const weights = read(c, a, cell, count);
   const last: State[] = [];
   let x = sequence.x;
   for (let layer = 0; layer < count; layer += directions) {
@@ -167,15 +183,15 @@ function layers(
 }
 
 /** A tensor [N, T, I] or [T, N, I], or an unbatched [T, I]. */
-const overTensor =
-  (cell: Cell): Handler =>
+export const overTensor =
+  (cell: Cell, read: WeightsOf = weightsOf): Handler =>
   (c, a) => {
     const given = c.value(a.tensor('input'));
     const single = shapeOf(given).length === 2;
     const first = a.flag('batch_first') && !single;
     const batched = single ? c.reshape(given, [shapeOf(given)[0] ?? 1, 1, shapeOf(given)[1] ?? 1]) : given;
     const states = statesOf(c, a, cell, single);
-    const out = layers(c, a, cell, { x: first ? c.transpose(batched, [1, 0, 2]) : batched, ...states });
+    const out = layers(c, a, cell, { x: first ? c.transpose(batched, [1, 0, 2]) : batched, ...states }, read);
     const y = first ? c.transpose(out.y, [1, 0, 2]) : out.y;
     const drop = (v: Value): Value =>
       single
@@ -216,31 +232,37 @@ const overPacked =
     const { steps, batch } = uniformBatch(c, a.tensor('batch_sizes'));
     const data = c.value(a.tensor('data'));
     const x = c.reshape(data, [steps, batch, shapeOf(data)[1] ?? 1]);
-    const out = layers(c, a, cell, { x, ...statesOf(c, a, cell, false) });
+    const out = layers(c, a, cell, { x, ...statesOf(c, a, cell, false) }, weightsOf);
     const y = c.reshape(out.y, [steps * batch, shapeOf(out.y)[2] ?? 1]);
     return [y, out.h, ...(out.c === undefined ? [] : [out.c])];
   };
 
-const oneStep =
-  (cell: Cell): Handler =>
+type StepWeights = (c: Lowering, a: Args, cell: Cell) => Weights;
+
+const stepWeights: StepWeights = (c, a, cell) => {
+  const bias = (name: string): Value | undefined => {
+    const t = a.optional(name);
+    return t && c.value(t);
+  };
+  return products(c, cell, {
+    input: c.value(a.tensor('w_ih')),
+    hidden: c.value(a.tensor('w_hh')),
+    inputBias: bias('b_ih'),
+    hiddenBias: bias('b_hh'),
+    projection: undefined,
+  });
+};
+
+export const oneStep =
+  (cell: Cell, read: StepWeights = stepWeights): Handler =>
   (c, a) => {
     const x = c.value(a.tensor('input'));
     const single = shapeOf(x).length === 1;
     const raise = (v: Value): Value => (single ? c.reshape(v, [1, ...shapeOf(v)]) : v);
     const tensors = cell === 'lstm' ? a.tensors('hx') : [a.tensor('hx')];
     const [h, memory] = tensors.map((t) => raise(c.value(t)));
-    const bias = (name: string): Value | undefined => {
-      const t = a.optional(name);
-      return t && c.value(t);
-    };
-    const w: Weights = {
-      input: c.value(a.tensor('w_ih')),
-      hidden: c.value(a.tensor('w_hh')),
-      inputBias: bias('b_ih'),
-      hiddenBias: bias('b_hh'),
-      projection: undefined,
-    };
-    const next = step(c, cell, projectInput(c, cell, raise(x), w), { h: h as Value, c: memory }, w);
+    const w = read(c, a, cell);
+    const next = step(c, cell, w.input(raise(x)), { h: h as Value, c: memory }, w);
     const drop = (v: Value): Value => (single ? c.reshape(v, shapeOf(v).slice(1)) : v);
     return next.c === undefined ? drop(next.h) : [drop(next.h), drop(next.c)];
   };
