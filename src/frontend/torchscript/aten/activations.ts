@@ -103,7 +103,7 @@ function hardGate(c: Lowering, x: Value): Value {
 const scaled = (c: Lowering, x: Value, factor: number): Value =>
   factor === 1 ? x : c.one('mul', [x, c.constantF(x.type.dtype, factor)]);
 
-function elu(c: Lowering, x: Value, alpha: number, scale: number, inputScale: number): Value {
+export function elu(c: Lowering, x: Value, alpha: number, scale: number, inputScale: number): Value {
   if (inputScale === 1) return scaled(c, c.one('elu', [x], { alpha }), scale);
   const negative = c.one('elu', [scaled(c, x, inputScale)], { alpha });
   const positive = c.one('gt', [x, c.constantF(x.type.dtype, 0)]);

@@ -86,7 +86,34 @@ function cross(c: Lowering, a: Args, fallback: (shape: readonly number[]) => num
   return c.one('sub', [part(-1, -2), part(-2, -1)]);
 }
 
+/** The sum of products over pairs of axes; the others stand in order, those of the first operand before. */
+const tensorDot: Handler = (c, a) => {
+  const operands = [a.tensor('self'), a.tensor('other')] as const;
+  const pairs = [a.ints('dims_self'), a.ints('dims_other')].map((dims, i) =>
+    dims.map((d) => axisOf(c, d, operands[i as 0 | 1].shape.length)),
+  );
+  const names = operands.map(({ shape }, i) =>
+    shape.map((_, axis) => {
+      const pair = (pairs[i] as number[]).indexOf(axis);
+      return pair >= 0
+        ? LETTERS[pair]
+        : LETTERS[operands[0].shape.length + i * operands[0].shape.length + axis];
+    }),
+  );
+  const summed = new Set(LETTERS.slice(0, pairs[0]?.length));
+  const kept = names.flat().filter((name) => !summed.has(name ?? ''));
+  const text = names.map((n) => n.join('')).join(',');
+  return einsum(
+    c,
+    `${text}->${kept.join('')}`,
+    operands.map((t) => c.value(t)),
+  );
+};
+
+const LETTERS = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+
 export const LINEAR: Family = {
+  'tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other)': tensorDot,
   'cross(Tensor self, Tensor other, int? dim=None)': (c, a) => cross(c, a, (shape) => shape.indexOf(3)),
   'linalg_cross(Tensor self, Tensor other, *, int dim=-1)': (c, a) => cross(c, a, () => -1),
   'linear(Tensor input, Tensor weight, Tensor? bias=None)': (c, a) => {

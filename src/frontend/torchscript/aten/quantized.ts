@@ -33,7 +33,7 @@ function shaped(c: Lowering, values: readonly number[], q: Quantizer, rank: numb
   return c.reshape(vector(c, 'f32', values), [values.length, ...trailing]);
 }
 
-const quantizerOf = (c: Lowering, t: TensorItem): Quantizer => {
+export const quantizerOf = (c: Lowering, t: TensorItem): Quantizer => {
   if (t.quantizer !== undefined) return t.quantizer;
   throw c.refuse('E4325', 'an operator on quantised tensors is given one that is not quantised');
 };
@@ -59,7 +59,7 @@ export function quantize(c: Lowering, x: Value, q: Quantizer, dtype: DType): Ten
   return c.fresh(toGrid(c, scaled, shaped(c, q.zeroPoint, q, rank), dtype), { quantizer: q });
 }
 
-const perTensor = (a: Args, scale: string, zeroPoint: string): Quantizer => ({
+export const perTensor = (a: Args, scale: string, zeroPoint: string): Quantizer => ({
   scale: [a.number(scale)],
   zeroPoint: [a.number(zeroPoint)],
 });
@@ -296,26 +296,6 @@ export const QUANTIZED: Family = {
       q,
       first.dtype,
     );
-  },
-  [`hardswish(Tensor input, ${GRID.replace('scale', 'output_scale').replace('zero_point', 'output_zero_point')})`]:
-    (c, a) => {
-      const t = a.tensor('input');
-      const x = dequantize(c, t);
-      const gate = clampNumbers(c, c.one('add', [x, c.constantF('f32', 3)]), 0, 6);
-      const y = c.one('mul', [c.one('mul', [x, gate]), c.constantF('f32', 1 / 6)]);
-      return quantize(c, y, perTensor(a, 'output_scale', 'output_zero_point'), t.dtype);
-    },
-  'relu6(Tensor qx, bool inplace=False)': (c, a) => {
-    const t = a.tensor('qx');
-    return quantize(c, clampNumbers(c, dequantize(c, t), 0, 6), quantizerOf(c, t), t.dtype);
-  },
-  'leaky_relu(Tensor qx, Scalar negative_slope, bool inplace, float output_scale, int output_zero_point)': (
-    c,
-    a,
-  ) => {
-    const t = a.tensor('qx');
-    const y = c.one('leaky_relu', [dequantize(c, t)], { alpha: a.number('negative_slope') });
-    return quantize(c, y, perTensor(a, 'output_scale', 'output_zero_point'), t.dtype);
   },
 };
 

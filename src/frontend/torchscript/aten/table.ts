@@ -14,6 +14,7 @@ import { NORMALIZATION } from './normalization.js';
 import { PACKING, PREPACKED } from './packed.js';
 import { POOLING } from './pooling.js';
 import { QUANTIZATION, QUANTIZED } from './quantized.js';
+import { QUANTIZED_ACTIVATIONS } from './quantized-activations.js';
 import { QUANTIZED_CELLS, QUANTIZED_LAYERS } from './quantized-recurrent.js';
 import { REARRANGE } from './rearrange.js';
 import { RECURRENT } from './recurrent.js';
@@ -51,6 +52,7 @@ const FAMILIES: readonly (readonly [string, Family])[] = [
   ['aten', CONTAINERS],
   ['aten', QUANTIZED_LAYERS],
   ['quantized', QUANTIZED],
+  ['quantized', QUANTIZED_ACTIVATIONS],
   ['quantized', QUANTIZED_CELLS],
   ['quantized', PACKING],
   ['prepacked', PREPACKED],
