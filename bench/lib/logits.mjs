@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChild } from './child.mjs';
 import { built, CLI, result } from './context.mjs';
-import { ocrPair } from './decode.mjs';
+import { ocrPair } from './unrolling.mjs';
 import { versionOf } from './machine.mjs';
 import { note, printTable } from './print.mjs';
 
