@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChild } from './child.mjs';
 import { built, CLI, result } from './context.mjs';
-import { ocrPair } from './unrolling.mjs';
 import { versionOf } from './machine.mjs';
 import { note, printTable } from './print.mjs';
+import { ocrPair } from './unrolling.mjs';
 
 export const title = 'Scores of every step against ONNX Runtime on the tokens chosen (OCR pair, five lines)';
 

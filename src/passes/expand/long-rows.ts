@@ -2,7 +2,6 @@
 // cut into parts, so that parts lie on partitions; statistics of parts are put together. Few rows would leave most partitions idle
 // besides.
 import { isFloat } from '../../base/dtype.js';
-import { PARTITIONS } from '../../chip/target.js';
 import type { Node, Value } from '../../ir/graph.js';
 import { elementCount } from '../../ir/type.js';
 import type { GraphBuilder } from '../../ops/build.js';
@@ -10,6 +9,7 @@ import { type Rewriter, rewriteGraph } from '../../ops/rewrite.js';
 import { dimsOf } from '../match.js';
 import type { Pass, PassContext } from '../pass.js';
 
+const PARTITIONS = 128;
 /** Share of a partition that rows may take before they are cut. */
 const ROWS_SHARE = 0.3;
 /** Bytes of an element while it is computed with. */
