@@ -24,6 +24,11 @@ export function vocabularyOf(json: unknown, file: string): ReadonlyMap<number, s
   );
 }
 
+/** A decoding record names one token, several, or none. */
+function tokensOf(entry: unknown): readonly number[] {
+  return (Array.isArray(entry) ? entry : [entry]).filter((id) => typeof id === 'number');
+}
+
 /** The text of the first integer output, one line a row. @throws E3619 */
 export function textOf(
   outputs: ReadonlyMap<string, HostTensor>,
@@ -35,17 +40,14 @@ export function textOf(
   const tokens = [...outputs.values()].find((t) => isInteger(t.dtype) && t.shape.length > 0);
   if (tokens === undefined)
     throw badInput('E3619', 'the model has no output of tokens to print as text', { file });
-  const silent = new Set(
-    ['bos', 'eos', 'pad'].flatMap((key) =>
-      typeof decode?.[key] === 'number' ? [decode[key] as number] : [],
-    ),
-  );
+  const [bos, ends, pad] = ['bos', 'eos', 'pad'].map((key) => tokensOf(decode?.[key]));
+  const silent = new Set([bos, ends, pad].flat());
   const read = elementReader(tokens);
   const columns = tokens.shape.at(-1) ?? 1;
   const rows = columns === 0 ? 0 : elementCount(tokens.shape) / columns;
   const lines = Array.from({ length: rows }, (_, row) => {
     const ids = Array.from({ length: columns }, (_, i) => Number(read(row * columns + i)));
-    const end = typeof decode?.eos === 'number' ? ids.indexOf(decode.eos) : -1;
+    const end = ids.findIndex((id) => ends?.includes(id));
     return (end < 0 ? ids : ids.slice(0, end))
       .filter((id) => !silent.has(id))
       .map((id) => vocabulary.get(id) ?? `<${id}>`)
