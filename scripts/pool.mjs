@@ -5,7 +5,6 @@ import { Worker } from 'node:worker_threads';
 
 /**
  * @param options.script URL of the worker: it answers each message (an item) with a message (its result)
- * @param options.resourceLimits of each thread's heap, as Node takes them
  * @param options.onResult told of each result, in the order of the items
  */
 export async function runPool(items, options) {
@@ -38,8 +37,8 @@ export async function runPool(items, options) {
   await Promise.all(Array.from({ length: Math.min(workers, items.length) }, lane));
 }
 
-function startThread(script, { workerData, resourceLimits }) {
-  const worker = new Worker(script, { workerData, resourceLimits });
+function startThread(script, { workerData }) {
+  const worker = new Worker(script, { workerData });
   let answer = () => undefined;
   worker.on('message', (value) => answer({ value }));
   worker.on('error', (error) => answer({ failure: `crash: ${error.message}` }));
