@@ -1,5 +1,6 @@
 // The demo: compiles the OCR encoder of fixtures/, runs it on the image of a text line on the simulated chip, and compares the
-// numbers with those recorded from the source model. Ends with 1 where they differ.
+// numbers with those recorded from the source model (it ends with 1 where they differ). Then the whole recogniser, a loop: every
+// variant reads the line, and a table shows what each costs.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,6 +36,14 @@ try {
     join(FIXTURES, 'encoder_data'),
   );
   await neffc('profile', artifact);
+  const loop = join(FIXTURES, 'ocr_loop.onnx');
+  for (const variant of ['split', 'unrolled', 'partitioned', 'device-loop']) {
+    const recogniser = join(folder, `ocr_${variant}.neff`);
+    await neffc('compile', loop, '-o', recogniser, '--decode', variant, ...shape);
+    const image = `image=${join(FIXTURES, line.file)}`;
+    await neffc('run', recogniser, '--input', image, '--vocab', join(FIXTURES, 'vocab.json'));
+  }
+  await neffc('explore', loop, ...shape, '--lengths', join(FIXTURES, 'lengths.json'));
 } catch (error) {
   console.error(`demo: ${error.message}`);
   process.exitCode = 1;
